@@ -1,0 +1,102 @@
+//! One database handle for `SQLite` and `PostgreSQL`.
+//!
+//! Statements are written once, in the dialect both understand (`$1`, `RETURNING`, `ON CONFLICT`); [`on!`] type-checks
+//! each of them against both drivers. Only the migrations are written twice, because only the DDL really differs.
+
+mod open;
+
+use sqlx::{PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction};
+
+pub use open::{Migrations, Options};
+
+/// The pools of one service's database.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// WAL lets many read while one writes: readers have a pool, the writer has one connection.
+    Sqlite {
+        readers: SqlitePool,
+        writer: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// An open transaction; dropping it without [`Tx::commit`] rolls it back.
+#[derive(Debug)]
+pub enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Db {
+    /// Begins a transaction that only reads, from one snapshot.
+    pub async fn read(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite { readers, .. } => Ok(Tx::Sqlite(readers.begin().await?)),
+            Self::Postgres(pool) => Ok(Tx::Postgres(
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+            )),
+        }
+    }
+
+    /// Begins a transaction that may write.
+    pub async fn begin(&self) -> Result<Tx> {
+        match self {
+            // A deferred SQLite transaction that later writes can fail with SQLITE_BUSY at once; taking the write
+            // lock first makes it wait its turn instead.
+            Self::Sqlite { writer, .. } => {
+                Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
+            }
+            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        let mut tx = self.read().await?;
+        on!(&mut tx, |c| sqlx::query("SELECT 1").execute(c).await.map(drop))
+    }
+
+    /// Waits for what is under way and closes every connection.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+
+    pub async fn rollback(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Postgres(tx) => tx.rollback().await,
+        }
+    }
+}
+
+/// Runs one statement on whichever database the transaction belongs to.
+#[macro_export]
+macro_rules! on {
+    ($tx:expr, |$connection:ident| $statement:expr) => {
+        match $tx {
+            $crate::Tx::Sqlite(tx) => {
+                let $connection = &mut **tx;
+                $statement
+            }
+            $crate::Tx::Postgres(tx) => {
+                let $connection = &mut **tx;
+                $statement
+            }
+        }
+    };
+}

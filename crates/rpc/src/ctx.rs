@@ -1,0 +1,140 @@
+//! Who calls, when, and where new ids come from: the one place clock and randomness enter.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+pub use contract::common::Scope;
+use uuid::Uuid;
+
+use crate::{Error, Method, Reason, Result};
+
+tokio::task_local! {
+    /// The id of the request this task serves, for error documents and logs.
+    pub static REQUEST_ID: Uuid;
+}
+
+/// The id of the request in hand; nil outside one.
+pub fn request_id() -> Uuid {
+    REQUEST_ID.try_with(|it| *it).unwrap_or_default()
+}
+
+/// A new id, ordered by time.
+#[expect(clippy::disallowed_methods, reason = "the boundary where ids enter")]
+pub fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// Now, to the microsecond: the finest time both databases keep.
+#[expect(clippy::disallowed_methods, reason = "the boundary where the clock enters")]
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}
+
+/// Whose data a credential reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every trust: those who run the platform, and its services.
+    Platform,
+    Trust(Uuid),
+}
+
+/// The holder of a verified credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub client_id: String,
+    pub reach: Reach,
+    pub scopes: BTreeSet<i32>,
+}
+
+impl Caller {
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&i32::from(scope))
+    }
+}
+
+/// A caller's promise that a repeated request is the same request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    pub key: String,
+    /// SHA-256 of the RPC's name and its message.
+    pub request: [u8; 32],
+}
+
+/// The context of one operation.
+#[derive(Clone, Debug)]
+pub struct Ctx {
+    pub caller: Caller,
+    pub now: DateTime<Utc>,
+    pub request_id: Uuid,
+    pub idempotency: Option<Idempotency>,
+    /// The event that led to this operation, when an event did.
+    pub cause: Option<Uuid>,
+}
+
+impl Ctx {
+    /// Lets a caller in whose credential carries the method's scope.
+    pub fn enter(caller: Option<&Caller>, method: &Method) -> Result<Self> {
+        let caller = caller.ok_or_else(|| {
+            Error::new(Reason::Unauthenticated, "send a valid token: Authorization: Bearer …")
+        })?;
+        if !caller.may(method.scope) {
+            return Err(Error::new(
+                Reason::ScopeMissing,
+                format!("the credential lacks the scope {}", scope_name(method.scope)),
+            ));
+        }
+        let request_id = Some(request_id()).filter(|it| !it.is_nil()).unwrap_or_else(new_id);
+        Ok(Self { caller: caller.clone(), now: now(), request_id, idempotency: None, cause: None })
+    }
+
+    /// The context of something a service does by itself.
+    pub fn system(service: &str) -> Self {
+        let caller = Caller {
+            client_id: service.to_owned(),
+            reach: Reach::Platform,
+            scopes: all_scopes().map(i32::from).collect(),
+        };
+        Self { caller, now: now(), request_id: new_id(), idempotency: None, cause: None }
+    }
+
+    /// Refuses a trust that is not the caller's as if it did not exist.
+    pub fn within(&self, trust_id: Uuid) -> Result<()> {
+        match self.caller.reach {
+            Reach::Platform => Ok(()),
+            Reach::Trust(own) if own == trust_id => Ok(()),
+            Reach::Trust(_) => Err(Error::not_found("trust", trust_id)),
+        }
+    }
+
+    /// The one trust the caller is confined to, if it is confined.
+    pub fn own_trust(&self) -> Option<Uuid> {
+        match self.caller.reach {
+            Reach::Platform => None,
+            Reach::Trust(trust_id) => Some(trust_id),
+        }
+    }
+
+    /// Today in England.
+    pub fn today(&self) -> NaiveDate {
+        calendar::london_date(self.now)
+    }
+
+    pub fn new_id(&self) -> Uuid {
+        new_id()
+    }
+}
+
+/// Every scope there is.
+pub fn all_scopes() -> impl Iterator<Item = Scope> {
+    (1..).map_while(|it| Scope::try_from(it).ok())
+}
+
+/// A scope as tokens carry it: `records:write`.
+pub fn scope_name(scope: Scope) -> String {
+    let name = scope.as_str_name();
+    name.strip_prefix("SCOPE_").unwrap_or(name).to_ascii_lowercase().replace('_', ":")
+}
+
+pub fn parse_scope(name: &str) -> Option<Scope> {
+    all_scopes().find(|it| scope_name(*it) == name)
+}

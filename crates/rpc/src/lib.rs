@@ -1,0 +1,21 @@
+//! What every RPC needs, whichever door it came by: who calls, what the contract says of it, and how it can fail.
+
+pub mod auth;
+mod ctx;
+mod diagnose;
+pub mod door;
+mod error;
+mod fields;
+mod method;
+mod paging;
+pub mod rest;
+pub mod token;
+
+pub use ctx::{
+    Caller, Ctx, Idempotency, REQUEST_ID, Reach, Scope, all_scopes, new_id, now, parse_scope,
+    request_id, scope_name,
+};
+pub use error::{Error, Fault, Problem, Reason, Result, code, name, status, type_uri};
+pub use fields::{Fields, TEXT_LIMIT, expected_version};
+pub use method::{Method, method, methods};
+pub use paging::Page;
