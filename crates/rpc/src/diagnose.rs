@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{Fault, Problem, Reason};
 
 /// Every place where `value` departs from the message, as JSON Pointers.
-pub fn diagnose(message: &MessageDescriptor, value: &Value) -> Vec<Problem> {
+pub(crate) fn diagnose(message: &MessageDescriptor, value: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     walk(message, value, "", &mut problems);
     problems

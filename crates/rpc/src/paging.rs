@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Fault, Problem, Reason, Result};
+use crate::{Error, Fault, Reason, Result};
 
 /// One page of a list ordered by a key.
 #[derive(Clone, Debug)]
@@ -71,8 +71,9 @@ fn open<K: DeserializeOwned>(token: &str, filters: &str) -> Result<K> {
         .ok_or_else(|| {
             let detail = "is not a page token of this list with these filters; begin without one";
             let fault = Fault::new(Reason::PageTokenInvalid, detail);
-            let problems = vec![Problem { pointer: "/pageToken".to_owned(), fault }];
-            Error { reason: Reason::PageTokenInvalid, ..Error::fields(problems) }
+            let mut error = Error::field("/pageToken", fault);
+            error.reason = Reason::PageTokenInvalid;
+            error
         })
 }
 
