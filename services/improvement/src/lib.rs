@@ -3,6 +3,10 @@
 //!
 //! Schools are learnt from the registry's journal and signals from the intelligence service's; both may arrive a moment
 //! after they were announced there. Moving a signal to actioned is the caller's to do, at the intelligence service.
+#![expect(
+    clippy::struct_field_names,
+    reason = "ids carry the name of what they identify, in rows as in contracts"
+)]
 
 mod api;
 mod app;

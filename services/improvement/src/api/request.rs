@@ -51,12 +51,10 @@ pub(super) fn list_projects(request: &pb::ListProjectsRequest) -> Result<ListPro
     let mut fields = Fields::new();
     let trust_id = fields.take("/trustId", TrustId::parse(&request.trust_id));
     let school = fields.optional("/urn", request.urn.as_deref(), SchoolNumber::parse);
-    let state = match request.state {
-        None => Some(None),
-        Some(_) => {
-            let state = State::from_contract(request.state());
-            listed(&mut fields, "/state", state).map(Some)
-        }
+    let state = if request.state.is_some() {
+        listed(&mut fields, "/state", State::from_contract(request.state())).map(Some)
+    } else {
+        Some(None)
     };
     let (trust_id, school, state) = fields.done(|| Some((trust_id?, school?, state?)))?;
     let token = request.page_token.as_deref();

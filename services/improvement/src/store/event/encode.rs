@@ -143,14 +143,14 @@ async fn plan(tx: &mut Tx, head: Head, plan: &Plan) -> Result<Draft> {
     }))
 }
 
-async fn hold(tx: &mut Tx, head: Head, stocktake_id: String, held: &Held) -> Result<Draft> {
-    let text = head.keep(tx, held.text.as_ref()).await?;
+async fn hold(tx: &mut Tx, to: Head, stocktake_id: String, held: &Held) -> Result<Draft> {
+    let text = to.keep(tx, held.text.as_ref()).await?;
     let rated = held.ratings.iter().map(|(goal_id, rating)| pb::RatedGoal {
         goal_id: goal_id.to_string(),
         rating: pb::GoalRating::from(*rating).into(),
     });
-    let draft = head.draft(&pb::StocktakeHeld {
-        project_id: head.project_id.to_string(),
+    let draft = to.draft(&pb::StocktakeHeld {
+        project_id: to.project_id.to_string(),
         stocktake_id,
         ratings: rated.collect(),
         likelihood: pb::Likelihood::from(held.likelihood).into(),
