@@ -5,14 +5,19 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
     routing::get,
 };
-use maud::Markup;
 use tonic::Status;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
-use crate::{Channel, Peer, live::News, page, read, view::Journal, view::View};
+use crate::{
+    Channel,
+    live::News,
+    page, read,
+    view::{Journal, View},
+};
+use rpc::Peer;
 
 /// Nothing from anywhere but here; nothing inline; in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
@@ -106,12 +111,12 @@ impl Board {
     }
 }
 
-async fn whole(State(board): State<Board>) -> Markup {
-    page::page(&board.read().await)
+async fn whole(State(board): State<Board>) -> Html<String> {
+    Html(page::page(&Box::pin(board.read()).await).into_string())
 }
 
-async fn changing(State(board): State<Board>) -> Markup {
-    page::changing(&board.read().await)
+async fn changing(State(board): State<Board>) -> Html<String> {
+    Html(page::changing(&Box::pin(board.read()).await).into_string())
 }
 
 async fn live(State(board): State<Board>) -> impl IntoResponse {

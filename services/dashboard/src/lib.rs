@@ -12,16 +12,9 @@ mod view;
 
 pub use board::{Board, Peers};
 pub use page::page;
-pub use view::{Journal, Section, View};
+pub use view::{Journal, Section, Tail, View};
 
-/// A channel to a peer: a socket or a service in this process.
-pub type Peer = tower::util::BoxCloneSyncService<
-    http::Request<tonic::body::Body>,
-    http::Response<tonic::body::Body>,
-    tower::BoxError,
->;
-
-/// A peer whose failures are statuses: with the boxed error of [`Peer`] the compiler cannot see that a call may move
+/// A peer whose failures are statuses: with the boxed error of [`rpc::Peer`] the compiler cannot see that a call may move
 /// between threads (rust-lang/rust#110338).
 type Channel = tower::util::BoxCloneSyncService<
     http::Request<tonic::body::Body>,

@@ -32,10 +32,7 @@ const SHOWN_EVENTS: u64 = 8;
 const LIMIT: u32 = 500;
 
 /// Waits for an answer, and puts a failure in words that betray nothing.
-async fn answer<T>(
-    what: &str,
-    call: impl Future<Output = Result<T, Status>> + Send,
-) -> Section<T> {
+async fn answer<T>(what: &str, call: impl Future<Output = Result<T, Status>> + Send) -> Section<T> {
     match tokio::time::timeout(PATIENCE, call).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(status)) => {

@@ -30,17 +30,18 @@ pub(super) fn section(view: &View) -> Markup {
 }
 
 fn totals(journals: &[Journal]) -> String {
-    let held: Vec<(&str, u64)> = journals
-        .iter()
-        .filter_map(|it| Some((it.service, it.tail.as_ref().ok()?.head)))
-        .collect();
+    let held: Vec<(&str, u64)> =
+        journals.iter().filter_map(|it| Some((it.service, it.tail.as_ref().ok()?.head))).collect();
     if held.is_empty() {
         return "How many events the journals hold is not available.".to_owned();
     }
     let sum: u64 = held.iter().map(|(_, head)| head).sum();
-    let each: Vec<String> =
-        held.iter().map(|(service, head)| format!("{service} {}", words::thousands(*head))).collect();
-    let missing = if held.len() < journals.len() { "; not every journal could be read" } else { "" };
+    let each: Vec<String> = held
+        .iter()
+        .map(|(service, head)| format!("{service} {}", words::thousands(*head)))
+        .collect();
+    let missing =
+        if held.len() < journals.len() { "; not every journal could be read" } else { "" };
     format!(
         "The journals hold {} events, none of which is ever changed: {}{missing}.",
         words::thousands(sum),
@@ -143,7 +144,10 @@ fn registry(view: &View, event: &Event) -> Option<Told> {
         return Some(told(by_id(view, &it.school_id), what));
     }
     if let Some(it) = decode::<reg::UnitCreated>(event) {
-        return Some(told(by_id(view, &it.school_id), format!("{} is followed by itself", it.name)));
+        return Some(told(
+            by_id(view, &it.school_id),
+            format!("{} is followed by itself", it.name),
+        ));
     }
     if let Some(it) = decode::<reg::JourneyMoved>(event) {
         return Some(told(by_id(view, &it.school_id), moved(&it, event)));
@@ -170,7 +174,8 @@ fn moved(moved: &reg::JourneyMoved, event: &Event) -> String {
         TransitionKind::Corrected => "an earlier judgement of the phase was corrected".to_owned(),
         TransitionKind::Unspecified => "journey moved".to_owned(),
     };
-    let since = event.effective_on.as_deref().map(|it| format!(", with effect from {}", words::date(it)));
+    let since =
+        event.effective_on.as_deref().map(|it| format!(", with effect from {}", words::date(it)));
     format!("{of}{what}{}", since.unwrap_or_default())
 }
 

@@ -123,11 +123,12 @@ fn headlines(view: &View) -> Markup {
 }
 
 fn attendance(standings: &[Standing]) -> Markup {
-    match schools::total(standings, CORE[0]) {
-        Some(total) => html! {
+    html! {
+        @if let Some(total) = schools::total(standings, CORE[0]) {
             strong { (format!("{:.1} %", total.percent)) } " attendance, " (total.period)
-        },
-        None => html! { "attendance of the trust not available" },
+        } @else {
+            "attendance of the trust not available"
+        }
     }
 }
 

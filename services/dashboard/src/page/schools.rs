@@ -175,6 +175,8 @@ fn cell(view: &View, school: &School, measure: &str) -> Markup {
         (Some(lower), Some(centre), Some(upper)) => Some(Limits { lower, centre, upper }),
         _ => None,
     };
+    let hidden = observation::Result::Absent(Absent::Suppressed.into());
+    let suppressed = standing.latest.as_ref().and_then(|it| it.result) == Some(hidden);
     let series = Series { values: &standing.recent, limits };
     html! {
         div class={ "measure " (change.class) } {
@@ -184,7 +186,7 @@ fn cell(view: &View, school: &School, measure: &str) -> Markup {
                     span class={ "mark " (change.class) } aria-hidden="true" { (change.symbol) } " " (change.words)
                 }
             }
-            @if !standing.recent.is_empty() { (series.svg()) }
+            @if !standing.recent.is_empty() && !suppressed { (series.svg()) }
         }
     }
 }

@@ -34,10 +34,12 @@ impl Series<'_> {
     fn geometry(&self) -> Geometry {
         let drawn = self.values.iter().copied().filter(|it| it.is_finite());
         let limits = self.limits.map(|it| [it.lower, it.centre, it.upper]).into_iter().flatten();
-        let (low, high) = drawn.clone().chain(limits).fold(
-            (f64::INFINITY, f64::NEG_INFINITY),
-            |(low, high), value| (low.min(value), high.max(value)),
-        );
+        let (low, high) = drawn
+            .clone()
+            .chain(limits)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                (low.min(value), high.max(value))
+            });
         let span = high - low;
         let y = |value: f64| {
             // A flat series runs through the middle.
@@ -63,7 +65,7 @@ impl Series<'_> {
             return "No weekly values yet".to_owned();
         };
         let weeks = values.len();
-        let mut text = if weeks == 1 {
+        let text = if weeks == 1 {
             format!("One week: {last:.1} %")
         } else {
             let low = values.iter().copied().fold(f64::INFINITY, f64::min);
@@ -72,10 +74,12 @@ impl Series<'_> {
                 "{weeks} weeks from {first:.1} % to {last:.1} %, lowest {low:.1} %, highest {high:.1} %"
             )
         };
-        if let Some(Limits { lower, upper, .. }) = self.limits {
-            text.push_str(&format!("; expected between {lower:.1} % and {upper:.1} %"));
+        match self.limits {
+            Some(Limits { lower, upper, .. }) => {
+                format!("{text}; expected between {lower:.1} % and {upper:.1} %")
+            }
+            None => text,
         }
-        text
     }
 
     pub(crate) fn svg(&self) -> Markup {
@@ -101,6 +105,7 @@ impl Series<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the values are exact in binary")]
 mod tests {
     use super::*;
 

@@ -42,7 +42,9 @@ pub(crate) fn absent(absent: Absent) -> &'static str {
 pub(crate) fn why_absent(absent: Absent) -> &'static str {
     match absent {
         Absent::NotApplicable => "this measure does not apply to the school",
-        Absent::Suppressed => "too few pupils to show without revealing something about one of them",
+        Absent::Suppressed => {
+            "too few pupils to show without revealing something about one of them"
+        }
         Absent::LowReliability => "too little data to rely on",
         Absent::NotYetDue => "the data are not due yet",
         Absent::NotAvailable | Absent::Unspecified => "no data have arrived for the period",
