@@ -8,16 +8,14 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use tonic::Status;
-use tower::{ServiceExt, util::BoxCloneSyncService};
+
+use rpc::Peer;
 
 use crate::{
-    Channel,
     live::News,
     page, read,
     view::{Journal, View},
 };
-use rpc::Peer;
 
 /// Nothing from anywhere but here; nothing inline; in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
@@ -31,17 +29,10 @@ pub struct Peers {
     pub improvement: Peer,
 }
 
-#[derive(Clone)]
-struct Channels {
-    registry: Channel,
-    intelligence: Channel,
-    improvement: Channel,
-}
-
 /// The board page of one trust.
 #[derive(Clone)]
 pub struct Board {
-    channels: Channels,
+    peers: Peers,
     trust_id: String,
     demonstration: bool,
     news: News,
@@ -50,13 +41,7 @@ pub struct Board {
 impl Board {
     /// `demonstration` says on the page that every figure is synthetic.
     pub fn new(peers: Peers, trust_id: impl Into<String>, demonstration: bool) -> Self {
-        let channel = |peer: Peer| BoxCloneSyncService::new(peer.map_err(Status::from_error));
-        let channels = Channels {
-            registry: channel(peers.registry),
-            intelligence: channel(peers.intelligence),
-            improvement: channel(peers.improvement),
-        };
-        Self { channels, trust_id: trust_id.into(), demonstration, news: News::new() }
+        Self { peers, trust_id: trust_id.into(), demonstration, news: News::new() }
     }
 
     pub fn routes(&self) -> Router {
@@ -72,7 +57,7 @@ impl Board {
 
     /// Asks every peer at once.
     async fn read(&self) -> View {
-        let Channels { registry, intelligence, improvement } = self.channels.clone();
+        let Peers { registry, intelligence, improvement } = self.peers.clone();
         let id = || self.trust_id.clone();
         let (trust, schools, journeys, measures, standings, signals, feeds, projects, journals) = tokio::join!(
             read::trust(registry.clone(), id()),
@@ -102,11 +87,11 @@ impl Board {
         }
     }
 
-    fn journals(&self) -> [(&'static str, Channel); 3] {
+    fn journals(&self) -> [(&'static str, Peer); 3] {
         [
-            ("registry", self.channels.registry.clone()),
-            ("intelligence", self.channels.intelligence.clone()),
-            ("improvement", self.channels.improvement.clone()),
+            ("registry", self.peers.registry.clone()),
+            ("intelligence", self.peers.intelligence.clone()),
+            ("improvement", self.peers.improvement.clone()),
         ]
     }
 }

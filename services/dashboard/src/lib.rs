@@ -13,11 +13,3 @@ mod view;
 pub use board::{Board, Peers};
 pub use page::page;
 pub use view::{Journal, Section, Tail, View};
-
-/// A peer whose failures are statuses: with the boxed error of [`rpc::Peer`] the compiler cannot see that a call may move
-/// between threads (rust-lang/rust#110338).
-type Channel = tower::util::BoxCloneSyncService<
-    http::Request<tonic::body::Body>,
-    http::Response<tonic::body::Body>,
-    tonic::Status,
->;

@@ -12,10 +12,11 @@ use std::{
 use axum::response::sse::{Event, KeepAlive, Sse};
 use contract::journal::{SubscribeRequest, journal_service_client::JournalServiceClient};
 use futures::{Stream, stream};
+use rpc::Peer;
 use tokio::sync::watch;
 use tonic::Status;
 
-use crate::{Channel, read};
+use crate::read;
 
 /// The shortest time between two changes told to one page.
 const BREATH: Duration = Duration::from_secs(1);
@@ -37,7 +38,7 @@ impl News {
     /// A page's own stream of `change` events.
     pub(crate) fn listen(
         &self,
-        journals: [(&'static str, Channel); 3],
+        journals: [(&'static str, Peer); 3],
     ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + Send + use<>> {
         if !self.following.swap(true, Ordering::Relaxed) {
             for (service, peer) in journals {
@@ -67,7 +68,7 @@ fn changes(
 }
 
 /// Follows one journal, starting over where it broke off.
-async fn follow(news: News, service: &'static str, peer: Channel) {
+async fn follow(news: News, service: &'static str, peer: Peer) {
     let mut after = None;
     loop {
         if let Err(status) = subscribe(&news, service, peer.clone(), &mut after).await {
@@ -82,7 +83,7 @@ async fn follow(news: News, service: &'static str, peer: Channel) {
 async fn subscribe(
     news: &News,
     service: &'static str,
-    peer: Channel,
+    peer: Peer,
     after: &mut Option<u64>,
 ) -> Result<(), Status> {
     let from = match *after {

@@ -17,12 +17,10 @@ use contract::{
         registry_service_client::RegistryServiceClient,
     },
 };
+use rpc::Peer;
 use tonic::Status;
 
-use crate::{
-    Channel,
-    view::{Section, Tail},
-};
+use crate::view::{Section, Tail};
 
 /// How long the page waits for one answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -55,7 +53,7 @@ fn reason(status: &Status) -> &'static str {
     }
 }
 
-pub(crate) async fn trust(peer: Channel, trust_id: String) -> Section<Trust> {
+pub(crate) async fn trust(peer: Peer, trust_id: String) -> Section<Trust> {
     let mut client = RegistryServiceClient::new(peer);
     answer("The trust's name", async {
         Ok(client.get_trust(GetTrustRequest { trust_id }).await?.into_inner())
@@ -63,14 +61,14 @@ pub(crate) async fn trust(peer: Channel, trust_id: String) -> Section<Trust> {
     .await
 }
 
-pub(crate) async fn schools(peer: Channel, trust_id: String) -> Section<Vec<School>> {
+pub(crate) async fn schools(peer: Peer, trust_id: String) -> Section<Vec<School>> {
     let mut client = RegistryServiceClient::new(peer);
     let request = ListSchoolsRequest { trust_id, page_size: Some(LIMIT), page_token: None };
     answer("The schools", async { Ok(client.list_schools(request).await?.into_inner().schools) })
         .await
 }
 
-pub(crate) async fn journeys(peer: Channel, trust_id: String) -> Section<Vec<Journey>> {
+pub(crate) async fn journeys(peer: Peer, trust_id: String) -> Section<Vec<Journey>> {
     let mut client = RegistryServiceClient::new(peer);
     answer("The schools' phases", async {
         let mut journeys = Vec::new();
@@ -95,7 +93,7 @@ pub(crate) async fn journeys(peer: Channel, trust_id: String) -> Section<Vec<Jou
     .await
 }
 
-pub(crate) async fn measures(peer: Channel, trust_id: String) -> Section<Vec<Measure>> {
+pub(crate) async fn measures(peer: Peer, trust_id: String) -> Section<Vec<Measure>> {
     let mut client = IntelligenceServiceClient::new(peer);
     answer("The measures", async {
         Ok(client.list_measures(ListMeasuresRequest { trust_id }).await?.into_inner().measures)
@@ -103,7 +101,7 @@ pub(crate) async fn measures(peer: Channel, trust_id: String) -> Section<Vec<Mea
     .await
 }
 
-pub(crate) async fn standings(peer: Channel, trust_id: String) -> Section<Vec<Standing>> {
+pub(crate) async fn standings(peer: Peer, trust_id: String) -> Section<Vec<Standing>> {
     let mut client = IntelligenceServiceClient::new(peer).max_decoding_message_size(16 << 20);
     answer("The measures' values", async {
         Ok(client.list_standings(ListStandingsRequest { trust_id }).await?.into_inner().standings)
@@ -111,14 +109,14 @@ pub(crate) async fn standings(peer: Channel, trust_id: String) -> Section<Vec<St
     .await
 }
 
-pub(crate) async fn feeds(peer: Channel, trust_id: String) -> Section<Vec<Feed>> {
+pub(crate) async fn feeds(peer: Peer, trust_id: String) -> Section<Vec<Feed>> {
     let mut client = IntelligenceServiceClient::new(peer);
     let request = ListFeedsRequest { trust_id, page_size: Some(LIMIT), page_token: None };
     answer("The feeds", async { Ok(client.list_feeds(request).await?.into_inner().feeds) }).await
 }
 
 /// The signals that somebody still has to answer: raised, then acknowledged; newest first in each.
-pub(crate) async fn signals(peer: Channel, trust_id: String) -> Section<Vec<Signal>> {
+pub(crate) async fn signals(peer: Peer, trust_id: String) -> Section<Vec<Signal>> {
     let mut client = IntelligenceServiceClient::new(peer);
     answer("The signals", async {
         let mut signals = Vec::new();
@@ -137,7 +135,7 @@ pub(crate) async fn signals(peer: Channel, trust_id: String) -> Section<Vec<Sign
     .await
 }
 
-pub(crate) async fn projects(peer: Channel, trust_id: String) -> Section<Vec<Project>> {
+pub(crate) async fn projects(peer: Peer, trust_id: String) -> Section<Vec<Project>> {
     let mut client = ImprovementServiceClient::new(peer);
     let request = ListProjectsRequest {
         trust_id,
@@ -153,7 +151,7 @@ pub(crate) async fn projects(peer: Channel, trust_id: String) -> Section<Vec<Pro
 }
 
 /// Where a journal ends now.
-pub(crate) async fn head(peer: Channel, service: &'static str) -> Result<u64, Status> {
+pub(crate) async fn head(peer: Peer, service: &'static str) -> Result<u64, Status> {
     let request = ListEventsRequest {
         service: service.to_owned(),
         page_size: Some(1),
@@ -162,7 +160,7 @@ pub(crate) async fn head(peer: Channel, service: &'static str) -> Result<u64, St
     Ok(JournalServiceClient::new(peer).list_events(request).await?.into_inner().head)
 }
 
-pub(crate) async fn tail(peer: Channel, service: &'static str, trust_id: String) -> Section<Tail> {
+pub(crate) async fn tail(peer: Peer, service: &'static str, trust_id: String) -> Section<Tail> {
     let what = format!("The journal of the {service} service");
     answer(&what, async {
         let head = head(peer.clone(), service).await?;

@@ -19,7 +19,8 @@ use axum::{
     http::{Request, Response, StatusCode, header},
 };
 use dashboard::{Board, Peers, View, page};
-use tower::{BoxError, ServiceExt, service_fn, util::BoxCloneSyncService};
+use tonic::Status;
+use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 
 const STYLE: &str = include_str!("../../src/board.css");
 const SCRIPT: &str = include_str!("../../src/board.js");
@@ -151,7 +152,7 @@ fn a_demonstration_says_that_it_is_one_and_nothing_else_does() {
 fn stranded() -> Router {
     let peer = || {
         BoxCloneSyncService::new(service_fn(|_: Request<tonic::body::Body>| {
-            future::ready(Err::<Response<tonic::body::Body>, BoxError>("down".into()))
+            future::ready(Err::<Response<tonic::body::Body>, _>(Status::unavailable("down")))
         }))
     };
     let peers = Peers { registry: peer(), intelligence: peer(), improvement: peer() };
