@@ -30,7 +30,7 @@ pub struct RatingRound {
 }
 
 /// A journey as of one effective date and one time of knowing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
     pub state: State,
     /// Since when the settled phase holds.
@@ -43,7 +43,7 @@ pub struct View {
 }
 
 /// Time spent in a phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dwell {
     pub phase: Phase,
     pub from: NaiveDate,

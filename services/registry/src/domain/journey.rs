@@ -46,7 +46,7 @@ pub struct Journey {
 }
 
 /// Where a journey is. Phases overlap: the next may emerge while the settled one is not done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// None before the journey is opened.
     pub settled: Option<Phase>,

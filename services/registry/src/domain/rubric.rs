@@ -73,7 +73,7 @@ pub struct Rating {
 pub type Ratings = BTreeMap<RubricDomain, Phase>;
 
 /// What the ratings suggest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suggestion {
     pub phase: Phase,
     pub rated: u32,
