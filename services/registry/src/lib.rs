@@ -51,7 +51,6 @@ impl App {
     }
 
     pub fn grpc(&self) -> RegistryServiceServer<Doors> {
-        RegistryServiceServer::new(Doors(self.clone()))
-            .max_decoding_message_size(2 * (1 << 20))
+        RegistryServiceServer::new(Doors(self.clone())).max_decoding_message_size(2 * (1 << 20))
     }
 }

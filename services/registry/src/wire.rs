@@ -87,11 +87,7 @@ wire!(
 );
 wire!(UnitKind, v1::UnitKind, [YearGroup, KeyStage, Subject, Department, Team]);
 wire!(RegisterFile, v1::RegisterFile, [Establishments, Links, Groups, Memberships]);
-wire!(
-    EvidenceKind,
-    common::EvidenceKind,
-    [Data, ProfessionalJudgement, Voice, OutsideJudgement]
-);
+wire!(EvidenceKind, common::EvidenceKind, [Data, ProfessionalJudgement, Voice, OutsideJudgement]);
 
 /// A value that our own event must hold.
 pub(crate) fn told<T: Wire>(value: i32) -> Result<T> {

@@ -26,7 +26,11 @@ const REFERENCE_LIMIT: usize = 500;
 const EVIDENCE_LIMIT: usize = 100;
 
 /// An id in a path: one that is no id names nothing.
-pub(super) fn id<T>(what: &str, text: &str, parse: impl FnOnce(&str) -> Result<T, Fault>) -> Result<T> {
+pub(super) fn id<T>(
+    what: &str,
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, Fault>,
+) -> Result<T> {
     parse(text).map_err(|_| Error::not_found(what, text))
 }
 
@@ -100,7 +104,8 @@ pub(super) fn new_unit(request: v1::CreateUnitRequest) -> Result<NewUnit> {
             fields.refuse("/yearGroup", Fault::invalid("belongs to a year group only"));
         }
     }
-    fields.done(|| Some(NewUnit { trust_id, school: school?, kind: kind?, name: name?, year_group }))
+    fields
+        .done(|| Some(NewUnit { trust_id, school: school?, kind: kind?, name: name?, year_group }))
 }
 
 pub(super) fn new_journey(ctx: &Ctx, request: v1::OpenJourneyRequest) -> Result<NewJourney> {

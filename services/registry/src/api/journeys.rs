@@ -3,9 +3,7 @@ use identity::SchoolNumber;
 use rpc::{Ctx, Page, Result};
 
 use super::{
-    convert::{
-        field, journey_id, known_at, new_journey, new_ratings, new_transition, trust_id,
-    },
+    convert::{field, journey_id, known_at, new_journey, new_ratings, new_transition, trust_id},
     doors::Doors,
     trusts::PAGES,
 };
@@ -90,7 +88,10 @@ impl Doors {
         Ok(self.0.create_ratings(ctx, new_ratings(ctx, request)?).await?.into())
     }
 
-    #[expect(clippy::unused_async, reason = "every RPC is asynchronous; this one waits for nothing")]
+    #[expect(
+        clippy::unused_async,
+        reason = "every RPC is asynchronous; this one waits for nothing"
+    )]
     pub(super) async fn get_rubric(&self, _: &Ctx, _: v1::GetRubricRequest) -> Result<v1::Rubric> {
         let descriptors = RubricDomain::ALL
             .into_iter()

@@ -17,7 +17,11 @@ use crate::{
 
 impl App {
     /// Imports a file of the register. All of it is stored, or none.
-    pub async fn import(&self, ctx: &Ctx, file: impl AsRef<[u8]> + Send + 'static) -> Result<ImportReport> {
+    pub async fn import(
+        &self,
+        ctx: &Ctx,
+        file: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<ImportReport> {
         if ctx.own_trust().is_some() {
             let detail = "a credential confined to one trust imports no national register";
             return Err(Error::new(Reason::ScopeMissing, detail));
@@ -63,9 +67,7 @@ impl App {
 
     pub async fn import_report(&self, _: &Ctx, import_id: Uuid) -> Result<ImportReport> {
         let mut tx = self.journal.db().read().await?;
-        import::find(&mut tx, import_id)
-            .await?
-            .ok_or_else(|| Error::not_found("import", import_id))
+        import::find(&mut tx, import_id).await?.ok_or_else(|| Error::not_found("import", import_id))
     }
 }
 

@@ -17,10 +17,10 @@ use crate::{
     store::{event, register},
 };
 
-pub use journey::{JourneyView, NewJourney, NewRatings, NewTransition, TransitionView};
-pub use school::SchoolView;
-pub use trust::NewTrust;
-pub use unit::NewUnit;
+pub(crate) use journey::{JourneyView, NewJourney, NewRatings, NewTransition, TransitionView};
+pub(crate) use school::SchoolView;
+pub(crate) use trust::NewTrust;
+pub(crate) use unit::NewUnit;
 
 /// The registry, ready to serve.
 #[derive(Clone, Debug)]

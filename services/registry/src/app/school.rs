@@ -103,7 +103,8 @@ impl App {
         let units = unit::all(&mut tx, school.school_id).await?;
         let histories = journey::histories(&mut tx, school.school_id).await?;
         let journeys =
-            journey::list(&mut tx, trust_id, (Some(school.school_id), None), None, i64::MAX).await?;
+            journey::list(&mut tx, trust_id, (Some(school.school_id), None), None, i64::MAX)
+                .await?;
         let settled = |unit_id| {
             let journey = journeys.iter().find(|it| it.unit_id == Some(unit_id))?;
             histories.get(&journey.journey_id)?.now().state.settled

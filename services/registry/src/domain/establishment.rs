@@ -107,7 +107,7 @@ impl Link {
 
 /// A group of establishments: a trust, sponsor, federation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
-pub struct Group {
+pub(crate) struct Group {
     pub group_uid: GroupUid,
     pub group_id: Option<String>,
     pub name: String,
@@ -123,7 +123,7 @@ pub struct Group {
 
 /// An establishment's place in an academy trust.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
-pub struct Membership {
+pub(crate) struct Membership {
     pub urn: Urn,
     pub group_uid: GroupUid,
     pub group_name: String,

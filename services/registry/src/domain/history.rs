@@ -15,14 +15,14 @@ const TERM_DAYS: i64 = 98;
 
 /// Everything recorded of a journey, in the order it was recorded.
 #[derive(Clone, Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     pub transitions: Vec<Transition>,
     pub rounds: Vec<RatingRound>,
 }
 
 /// Ratings given without moving the journey.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RatingRound {
+pub(crate) struct RatingRound {
     pub version: i32,
     pub ratings: Vec<Rating>,
     pub effective_on: NaiveDate,
@@ -53,23 +53,23 @@ pub struct Dwell {
 }
 
 /// Whether the second date comes within one term of the first.
-pub fn within_a_term(from: NaiveDate, until: NaiveDate) -> bool {
+pub(crate) fn within_a_term(from: NaiveDate, until: NaiveDate) -> bool {
     (until - from).num_days() < TERM_DAYS
 }
 
 impl History {
     /// The transitions that count: neither corrections nor corrected.
-    pub fn counted(&self) -> Vec<&Transition> {
+    pub(crate) fn counted(&self) -> Vec<&Transition> {
         self.known(DateTime::<Utc>::MAX_UTC).collect()
     }
 
     /// The journey as everything recorded has it.
-    pub fn now(&self) -> View {
+    pub(crate) fn now(&self) -> View {
         self.at(NaiveDate::MAX, DateTime::<Utc>::MAX_UTC)
     }
 
     /// The journey on a date, as it was known at an instant.
-    pub fn at(&self, effective_on: NaiveDate, known_at: DateTime<Utc>) -> View {
+    pub(crate) fn at(&self, effective_on: NaiveDate, known_at: DateTime<Utc>) -> View {
         let mut view = View::default();
         let mut rated: Vec<(NaiveDate, i32, &[Rating])> = self
             .rounds
@@ -88,7 +88,7 @@ impl History {
     }
 
     /// The transition that corrected this one.
-    pub fn correction_of(&self, transition: &Transition) -> Option<&Transition> {
+    pub(crate) fn correction_of(&self, transition: &Transition) -> Option<&Transition> {
         self.transitions.iter().find(|it| it.corrects == Some(transition.transition_id))
     }
 

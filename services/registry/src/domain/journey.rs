@@ -76,7 +76,7 @@ pub struct Transition {
 
 /// A transition somebody asks for.
 #[derive(Clone, Debug)]
-pub struct Move {
+pub(crate) struct Move {
     pub kind: TransitionKind,
     pub to: Option<Phase>,
     pub corrects: Option<TransitionId>,
@@ -86,7 +86,7 @@ pub struct Move {
 
 /// What was decided about a transition beyond what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
+pub(crate) struct Decision {
     pub from: Option<Phase>,
     /// What the rubric suggests with the ratings known by then.
     pub suggested: Option<Phase>,
@@ -106,9 +106,7 @@ impl State {
                 Ok(Self { emerging: Some(to), ..self })
             }
             (K::Entered, Some(now), Some(to)) if now.next() == Some(to) => Ok(settled(to)),
-            (K::EmergenceAbandoned, Some(now), None) if self.emerging.is_some() => {
-                Ok(settled(now))
-            }
+            (K::EmergenceAbandoned, Some(now), None) if self.emerging.is_some() => Ok(settled(now)),
             (K::FellBack, Some(now), Some(to)) if to < now => Ok(settled(to)),
             _ => Err(not_allowed(format!("{}; {}", self.described(), self.allowed()))),
         }
@@ -144,7 +142,7 @@ impl State {
 }
 
 /// Decides on a transition given everything recorded so far.
-pub fn decide(history: &History, asked: &Move, today: NaiveDate) -> Result<Decision> {
+pub(crate) fn decide(history: &History, asked: &Move, today: NaiveDate) -> Result<Decision> {
     not_in_future(asked.effective_on, today)?;
     let view = history.now();
     if asked.kind == TransitionKind::Corrected {
@@ -170,7 +168,11 @@ pub fn decide(history: &History, asked: &Move, today: NaiveDate) -> Result<Decis
 }
 
 /// Decides whether domains may be rated on a date.
-pub fn decide_rating(history: &History, effective_on: NaiveDate, today: NaiveDate) -> Result<()> {
+pub(crate) fn decide_rating(
+    history: &History,
+    effective_on: NaiveDate,
+    today: NaiveDate,
+) -> Result<()> {
     not_in_future(effective_on, today)?;
     match history.now().dwells.first() {
         None => Err(not_allowed("the journey is not open; it may be opened".to_owned())),
@@ -218,7 +220,11 @@ fn correctable(history: &History, target: Option<TransitionId>) -> Result<()> {
 }
 
 /// What a transition must carry and does not; a rationale is asked of all of them elsewhere.
-pub fn missing(kind: TransitionKind, evidence: &[Evidence], ratings: &[Rating]) -> Vec<Problem> {
+pub(crate) fn missing(
+    kind: TransitionKind,
+    evidence: &[Evidence],
+    ratings: &[Rating],
+) -> Vec<Problem> {
     use TransitionKind as K;
     let problem = |pointer: String, detail: String| Problem {
         pointer,
@@ -236,11 +242,12 @@ pub fn missing(kind: TransitionKind, evidence: &[Evidence], ratings: &[Rating]) 
                     let detail = format!("rate {}: entering a phase needs every domain", it.name());
                     problem("/ratings".to_owned(), detail)
                 });
-            let bare =
-                ratings.iter().enumerate().filter(|it| it.1.evidence.is_empty()).map(|(index, it)| {
+            let bare = ratings.iter().enumerate().filter(|it| it.1.evidence.is_empty()).map(
+                |(index, it)| {
                     let detail = format!("give the evidence on {}", it.domain.name());
                     problem(format!("/ratings/{index}/evidence"), detail)
-                });
+                },
+            );
             unrated.chain(bare).collect()
         }
         _ => Vec::new(),

@@ -1,14 +1,14 @@
 //! The rules: what may happen to a journey, a school, a trust. No I/O, no clock, no contract types.
 
-pub mod establishment;
-pub mod evidence;
-pub mod history;
-pub mod journey;
-pub mod phase;
-pub mod register;
-pub mod rubric;
+pub(crate) mod establishment;
+pub(crate) mod evidence;
+pub(crate) mod history;
+pub(crate) mod journey;
+pub(crate) mod phase;
+pub(crate) mod register;
+pub(crate) mod rubric;
 mod rubric_text;
-pub mod school;
-pub mod spread;
-pub mod trust;
-pub mod unit;
+pub(crate) mod school;
+pub(crate) mod spread;
+pub(crate) mod trust;
+pub(crate) mod unit;

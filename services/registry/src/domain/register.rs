@@ -45,7 +45,7 @@ pub struct ImportReport {
 }
 
 /// Quarantined rows a report lists; the rest are only counted.
-pub const QUARANTINE_SHOWN: usize = 1000;
+pub(crate) const QUARANTINE_SHOWN: usize = 1000;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -87,7 +87,7 @@ pub enum Change {
 
 /// A change of one school, the school's version after it, and the day it takes effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub(crate) struct Step {
     pub trust_id: TrustId,
     pub school_id: SchoolId,
     pub version: i32,
@@ -97,7 +97,7 @@ pub struct Step {
 
 /// The part of the register that concerns the trusts here.
 #[derive(Debug, Default)]
-pub struct Register {
+pub(crate) struct Register {
     pub entries: HashMap<Urn, Registered>,
     /// What followed an establishment, by the links in either direction.
     pub successors: HashMap<Urn, Vec<Urn>>,
@@ -106,7 +106,7 @@ pub struct Register {
 }
 
 /// Decides what the register changes: first what leaves or goes on as another, then what joins.
-pub fn reconcile(
+pub(crate) fn reconcile(
     trusts: &[Trust],
     schools: Vec<School>,
     register: &Register,
@@ -187,7 +187,10 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
         };
         // It joined as a school of its own before anyone knew whom it followed, and nothing hangs on it yet.
         let double = !self.register.in_use.contains(&there.school_id)
-            && establishment.opened_on.zip(closed_on).is_some_and(|(opened, closed)| opened >= closed);
+            && establishment
+                .opened_on
+                .zip(closed_on)
+                .is_some_and(|(opened, closed)| opened >= closed);
         let into_urn = details.urn.clone();
         if double {
             let urn = into_urn.clone();
@@ -205,9 +208,9 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
     /// The open establishment that followed, if the trust may claim it: its own, or nobody's.
     fn successor(&self, urn: &Urn, trust: &Trust) -> Option<&Registered> {
         let own = |it: &Registered| {
-            let ours = self.of(trust.trust_id).any(|school| {
-                school.is_here() && *school.urn() == it.establishment.urn
-            });
+            let ours = self
+                .of(trust.trust_id)
+                .any(|school| school.is_here() && *school.urn() == it.establishment.urn);
             ours || it.group_uid.is_none() || it.group_uid == trust.group_uid
         };
         let taken = |it: &Registered| {
@@ -354,7 +357,7 @@ impl School {
 
 impl Step {
     /// As a line of the report.
-    pub fn report(&self) -> SchoolChange {
+    pub(crate) fn report(&self) -> SchoolChange {
         let (urn, change, previous_urn) = match &self.change {
             Change::Joined { details } => (&details.urn, "joined", None),
             Change::Updated { details } => (&details.urn, "updated", None),

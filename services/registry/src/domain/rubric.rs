@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use super::rubric_text::descriptor;
+pub(crate) use super::rubric_text::descriptor;
 use super::{evidence::Evidence, phase::Phase};
 
 #[derive(
@@ -70,7 +70,7 @@ pub struct Rating {
 }
 
 /// The latest rating of each domain.
-pub type Ratings = BTreeMap<RubricDomain, Phase>;
+pub(crate) type Ratings = BTreeMap<RubricDomain, Phase>;
 
 /// What the ratings suggest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +84,7 @@ pub struct Suggestion {
 /// The highest phase at or beyond which 70 % of the rated domains are, and every decisive one.
 ///
 /// A domain not rated has reached nothing, so there is no suggestion before the decisive ones are rated.
-pub fn suggest(ratings: &Ratings) -> Option<Suggestion> {
+pub(crate) fn suggest(ratings: &Ratings) -> Option<Suggestion> {
     let rated = count(ratings, Phase::Stabilise);
     Phase::ALL.into_iter().rev().find_map(|phase| {
         let supporting = count(ratings, phase);

@@ -1,7 +1,7 @@
 use super::{phase::Phase, rubric::RubricDomain};
 
 /// What a domain looks like in a phase, as something two visitors would both see.
-pub fn descriptor(domain: RubricDomain, phase: Phase) -> &'static str {
+pub(crate) fn descriptor(domain: RubricDomain, phase: Phase) -> &'static str {
     let [stabilise, repair, improve, sustain] = of(domain);
     match phase {
         Phase::Stabilise => stabilise,

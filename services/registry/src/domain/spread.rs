@@ -22,7 +22,7 @@ pub struct CriticalPair {
 }
 
 /// The spread of units with the phase each is settled in.
-pub fn spread(phase: EducationPhase, units: &[(Unit, Option<Phase>)]) -> Spread {
+pub(crate) fn spread(phase: EducationPhase, units: &[(Unit, Option<Phase>)]) -> Spread {
     let count = |wanted| units.iter().map(|(_, it)| u32::from(*it == wanted)).sum();
     let mut critical_pairs = Vec::new();
     if phase.is_primary() {

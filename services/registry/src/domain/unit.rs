@@ -30,7 +30,7 @@ pub struct Unit {
 }
 
 /// The years of the national curriculum and sixth form.
-pub const YEAR_GROUPS: std::ops::RangeInclusive<i32> = 0..=14;
+pub(crate) const YEAR_GROUPS: std::ops::RangeInclusive<i32> = 0..=14;
 
 impl Unit {
     /// Whether both stand for the same part of the school.
@@ -51,7 +51,9 @@ impl Unit {
             .find_map(|it| name.strip_suffix(it))
             .unwrap_or(&name);
         match name.trim() {
-            "english" | "english language" | "english literature"
+            "english"
+            | "english language"
+            | "english literature"
             | "english language and literature" => Some(CoreSubject::English),
             "maths" | "mathematics" => Some(CoreSubject::Maths),
             _ => None,

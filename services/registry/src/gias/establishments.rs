@@ -37,7 +37,7 @@ pub(super) struct Columns {
 /// Which of the columns that may be absent a file has.
 #[expect(clippy::struct_excessive_bools, reason = "one per column")]
 #[derive(Clone, Copy, Debug)]
-pub struct Stated {
+pub(crate) struct Stated {
     la_code: bool,
     la_name: bool,
     laestab: bool,
@@ -161,7 +161,7 @@ pub(super) fn key(establishment: &Establishment) -> Urn {
 
 impl Stated {
     /// Takes from `old` what the file has no column for.
-    pub fn complete(self, new: &mut Establishment, old: &Establishment) {
+    pub(crate) fn complete(self, new: &mut Establishment, old: &Establishment) {
         let Self { ages: [lowest, highest], place: [easting, northing], .. } = self;
         keep(self.la_code, &mut new.la_code, &old.la_code);
         keep(self.la_name, &mut new.la_name, &old.la_name);

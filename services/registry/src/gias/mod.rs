@@ -20,12 +20,12 @@ use crate::domain::{
     register::{Quarantined, RegisterFile},
 };
 
-pub use establishments::Stated;
+pub(crate) use establishments::Stated;
 use table::{Fault, Row, Table};
 
 /// A file read to its end.
 #[derive(Debug)]
-pub struct File {
+pub(crate) struct File {
     pub content: Content,
     /// Rows after the header.
     pub rows: u32,
@@ -37,7 +37,7 @@ pub struct File {
 
 /// The rows of a file that could be read, each thing once.
 #[derive(Debug)]
-pub enum Content {
+pub(crate) enum Content {
     /// What the file leaves unsaid of an establishment stays as it was.
     Establishments(Vec<Establishment>, Stated),
     Links(Vec<Link>),
@@ -46,7 +46,7 @@ pub enum Content {
 }
 
 impl Content {
-    pub fn file(&self) -> RegisterFile {
+    pub(crate) fn file(&self) -> RegisterFile {
         match self {
             Self::Establishments(..) => RegisterFile::Establishments,
             Self::Links(_) => RegisterFile::Links,
@@ -57,7 +57,7 @@ impl Content {
 }
 
 /// Reads a file of any of the four kinds.
-pub fn read(bytes: &[u8]) -> Result<File> {
+pub(crate) fn read(bytes: &[u8]) -> Result<File> {
     let mut table = Table::open(bytes)?;
     if links::recognise(&table) {
         let columns = links::Columns::of(&mut table)?;

@@ -50,7 +50,7 @@ pub struct Place {
     pub urn: Urn,
 }
 
-pub async fn find(tx: &mut Tx, urn: &Urn) -> Result<Option<Registered>> {
+pub(crate) async fn find(tx: &mut Tx, urn: &Urn) -> Result<Option<Registered>> {
     Ok(on!(tx, |c| sqlx::query_as(registered!("WHERE r.urn = $1"))
         .bind(urn)
         .fetch_optional(c)
@@ -58,7 +58,7 @@ pub async fn find(tx: &mut Tx, urn: &Urn) -> Result<Option<Registered>> {
 }
 
 /// By any of its numbers; an open one first where several share a LAESTAB or UKPRN.
-pub async fn by_number(tx: &mut Tx, number: &SchoolNumber) -> Result<Option<Registered>> {
+pub(crate) async fn by_number(tx: &mut Tx, number: &SchoolNumber) -> Result<Option<Registered>> {
     let (urn, laestab, ukprn) = match number {
         SchoolNumber::Urn(it) => (Some(it), None, None),
         SchoolNumber::Laestab(it) => (None, Some(it), None),
@@ -76,7 +76,7 @@ pub async fn by_number(tx: &mut Tx, number: &SchoolNumber) -> Result<Option<Regi
 }
 
 /// Establishments that match, by name.
-pub async fn by_name(
+pub(crate) async fn by_name(
     tx: &mut Tx,
     search: &Search,
     after: Option<&Place>,
@@ -98,14 +98,15 @@ pub async fn by_name(
 }
 
 /// Establishments that match and have a place, nearest first; the one measured from is left out.
-pub async fn by_distance(
+pub(crate) async fn by_distance(
     tx: &mut Tx,
     search: &Search,
     near: &Near,
     after: Option<&Place>,
     limit: i64,
 ) -> Result<Vec<Registered>> {
-    Ok(on!(tx, |c| sqlx::query_as(registered!(
+    Ok(on!(tx, |c| {
+        sqlx::query_as(registered!(
         "CROSS JOIN (SELECT CAST($5 AS BIGINT) AS east, CAST($6 AS BIGINT) AS north) p
          WHERE ($1 IS NULL OR r.search_name LIKE $1 ESCAPE '\\') AND ($2 IS NULL OR r.la_code = $2)
              AND ($3 IS NULL OR r.group_uid = $3) AND r.easting IS NOT NULL AND r.northing IS NOT NULL
@@ -126,19 +127,12 @@ pub async fn by_distance(
     .bind(after.map(|it| &it.urn))
     .bind(limit)
     .fetch_all(c)
-    .await)?)
-}
-
-/// Establishments of a trust's group.
-pub async fn of_group(tx: &mut Tx, group_uid: &GroupUid) -> Result<Vec<Registered>> {
-    Ok(on!(tx, |c| sqlx::query_as(registered!("WHERE r.group_uid = $1"))
-        .bind(group_uid)
-        .fetch_all(c)
-        .await)?)
+    .await
+    })?)
 }
 
 /// Establishments that are schools here, or belong to the group of a trust here.
-pub async fn concerning_trusts(tx: &mut Tx) -> Result<Vec<Registered>> {
+pub(crate) async fn concerning_trusts(tx: &mut Tx) -> Result<Vec<Registered>> {
     Ok(on!(tx, |c| sqlx::query_as(registered!(
         "WHERE r.urn IN (SELECT urn FROM school)
              OR r.group_uid IN (SELECT group_uid FROM trust WHERE group_uid IS NOT NULL)"

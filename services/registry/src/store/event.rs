@@ -18,7 +18,7 @@ use crate::{
     wire::{Wire, count_if, told},
 };
 
-pub fn trust_created(event_id: Uuid, it: &Trust) -> Draft {
+pub(crate) fn trust_created(event_id: Uuid, it: &Trust) -> Draft {
     let message = v1::TrustCreated {
         trust_id: it.trust_id.to_string(),
         name: it.name.clone(),
@@ -29,7 +29,7 @@ pub fn trust_created(event_id: Uuid, it: &Trust) -> Draft {
     Draft::new(event_id, it.trust_id.0, format!("trust/{}", it.trust_id), 1, &message)
 }
 
-pub fn unit_created(event_id: Uuid, it: &Unit) -> Draft {
+pub(crate) fn unit_created(event_id: Uuid, it: &Unit) -> Draft {
     let message = v1::UnitCreated {
         unit_id: it.unit_id.to_string(),
         school_id: it.school_id.to_string(),
@@ -40,7 +40,7 @@ pub fn unit_created(event_id: Uuid, it: &Unit) -> Draft {
     Draft::new(event_id, it.trust_id.0, format!("unit/{}", it.unit_id), 1, &message)
 }
 
-pub fn school_changed(event_id: Uuid, step: &Step) -> Result<Draft> {
+pub(crate) fn school_changed(event_id: Uuid, step: &Step) -> Result<Draft> {
     let school_id = step.school_id.to_string();
     let version = u32::try_from(step.version).map_err(Error::internal)?;
     let stream = format!("school/{school_id}");
@@ -80,7 +80,7 @@ pub fn school_changed(event_id: Uuid, step: &Step) -> Result<Draft> {
     })
 }
 
-pub fn journey_moved(
+pub(crate) fn journey_moved(
     journey: &Journey,
     it: &Transition,
     rationale: TextCommitment,
@@ -100,16 +100,15 @@ pub fn journey_moved(
     };
     let version = u32::try_from(it.version).map_err(Error::internal)?;
     let stream = format!("journey/{}", journey.journey_id);
-    let draft =
-        Draft::new(it.transition_id.0, journey.trust_id.0, stream, version, &message)
-            .effective_on(it.effective_on);
+    let draft = Draft::new(it.transition_id.0, journey.trust_id.0, stream, version, &message)
+        .effective_on(it.effective_on);
     Ok(match it.corrects {
         Some(wrong) => draft.correcting(wrong.0),
         None => draft,
     })
 }
 
-pub fn journey_rated(
+pub(crate) fn journey_rated(
     event_id: Uuid,
     journey: &Journey,
     round: &RatingRound,
@@ -127,7 +126,7 @@ pub fn journey_rated(
 }
 
 /// `version` is that of the stream of all imports.
-pub fn register_imported(event_id: Uuid, version: u32, it: &ImportReport) -> Draft {
+pub(crate) fn register_imported(event_id: Uuid, version: u32, it: &ImportReport) -> Draft {
     let message = v1::RegisterImported {
         import_id: it.import_id.to_string(),
         file: it.file.to_wire(),
@@ -143,7 +142,7 @@ pub fn register_imported(event_id: Uuid, version: u32, it: &ImportReport) -> Dra
 }
 
 /// The stream of all imports.
-pub const REGISTER: &str = "register";
+pub(crate) const REGISTER: &str = "register";
 
 fn told_of(it: &Details) -> v1::SchoolDetails {
     v1::SchoolDetails {
@@ -163,7 +162,7 @@ fn told_of(it: &Details) -> v1::SchoolDetails {
     }
 }
 
-pub fn details(message: Option<v1::SchoolDetails>) -> Result<Details> {
+pub(crate) fn details(message: Option<v1::SchoolDetails>) -> Result<Details> {
     let it = message.ok_or_else(|| Error::internal("an event lacks its school's details"))?;
     Ok(Details {
         urn: number(&it.urn, Urn::parse)?,
@@ -183,15 +182,14 @@ pub fn details(message: Option<v1::SchoolDetails>) -> Result<Details> {
 }
 
 /// A number that our own event must hold.
-pub fn number<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, Fault>) -> Result<T> {
+pub(crate) fn number<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, Fault>) -> Result<T> {
     parse(text).map_err(Error::internal)
 }
 
-pub fn whole(value: Option<u32>) -> Result<Option<i32>> {
+pub(crate) fn whole(value: Option<u32>) -> Result<Option<i32>> {
     value.map(i32::try_from).transpose().map_err(Error::internal)
 }
 
-pub fn school_id(text: &str) -> Result<SchoolId> {
+pub(crate) fn school_id(text: &str) -> Result<SchoolId> {
     number(text, SchoolId::parse)
 }
-

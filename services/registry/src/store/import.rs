@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::domain::register::ImportReport;
 
-pub async fn insert(tx: &mut Tx, report: &ImportReport) -> Result<()> {
+pub(crate) async fn insert(tx: &mut Tx, report: &ImportReport) -> Result<()> {
     let json = serde_json::to_string(report).map_err(Error::internal)?;
     on!(tx, |c| sqlx::query("INSERT INTO import_report (import_id, report) VALUES ($1, $2)")
         .bind(report.import_id)
@@ -15,7 +15,7 @@ pub async fn insert(tx: &mut Tx, report: &ImportReport) -> Result<()> {
     Ok(())
 }
 
-pub async fn find(tx: &mut Tx, import_id: Uuid) -> Result<Option<ImportReport>> {
+pub(crate) async fn find(tx: &mut Tx, import_id: Uuid) -> Result<Option<ImportReport>> {
     let json: Option<String> =
         on!(tx, |c| sqlx::query_scalar("SELECT report FROM import_report WHERE import_id = $1")
             .bind(import_id)
@@ -25,9 +25,8 @@ pub async fn find(tx: &mut Tx, import_id: Uuid) -> Result<Option<ImportReport>> 
 }
 
 /// How many imports there have been.
-pub async fn count(tx: &mut Tx) -> Result<u32> {
-    let count: i64 = on!(tx, |c| sqlx::query_scalar("SELECT count(*) FROM import_report")
-        .fetch_one(c)
-        .await)?;
+pub(crate) async fn count(tx: &mut Tx) -> Result<u32> {
+    let count: i64 =
+        on!(tx, |c| sqlx::query_scalar("SELECT count(*) FROM import_report").fetch_one(c).await)?;
     u32::try_from(count).map_err(Error::internal)
 }

@@ -14,7 +14,7 @@ use crate::domain::{
 };
 
 /// Stores a journey at the version its latest entry gave it.
-pub async fn put(tx: &mut Tx, journey: &Journey) -> Result<()> {
+pub(crate) async fn put(tx: &mut Tx, journey: &Journey) -> Result<()> {
     on!(tx, |c| sqlx::query(
         "INSERT INTO journey (journey_id, trust_id, school_id, unit_id, version)
          VALUES ($1, $2, $3, $4, $5)
@@ -31,7 +31,7 @@ pub async fn put(tx: &mut Tx, journey: &Journey) -> Result<()> {
     Ok(())
 }
 
-pub async fn set_version(tx: &mut Tx, journey_id: JourneyId, version: i32) -> Result<()> {
+pub(crate) async fn set_version(tx: &mut Tx, journey_id: JourneyId, version: i32) -> Result<()> {
     on!(tx, |c| sqlx::query("UPDATE journey SET version = $2 WHERE journey_id = $1")
         .bind(journey_id)
         .bind(version)
@@ -41,7 +41,7 @@ pub async fn set_version(tx: &mut Tx, journey_id: JourneyId, version: i32) -> Re
     Ok(())
 }
 
-pub async fn find(tx: &mut Tx, journey_id: JourneyId) -> Result<Option<Journey>> {
+pub(crate) async fn find(tx: &mut Tx, journey_id: JourneyId) -> Result<Option<Journey>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM journey WHERE journey_id = $1")
         .bind(journey_id)
         .fetch_optional(c)
@@ -49,7 +49,7 @@ pub async fn find(tx: &mut Tx, journey_id: JourneyId) -> Result<Option<Journey>>
 }
 
 /// The journey of a school, or of one of its units.
-pub async fn of(
+pub(crate) async fn of(
     tx: &mut Tx,
     school_id: SchoolId,
     unit_id: Option<UnitId>,
@@ -64,7 +64,7 @@ pub async fn of(
 }
 
 /// A trust's journeys in the order they were opened; of one school and one unit when given.
-pub async fn list(
+pub(crate) async fn list(
     tx: &mut Tx,
     trust_id: TrustId,
     (school_id, unit_id): (Option<SchoolId>, Option<UnitId>),
@@ -139,7 +139,7 @@ struct RoundRow {
 }
 
 /// Everything recorded of a journey.
-pub async fn history(tx: &mut Tx, journey_id: JourneyId) -> Result<History> {
+pub(crate) async fn history(tx: &mut Tx, journey_id: JourneyId) -> Result<History> {
     Ok(History {
         transitions: transitions(tx, journey_id, 0, i64::MAX).await?,
         rounds: on!(tx, |c| sqlx::query_as::<_, RoundRow>(
@@ -155,7 +155,7 @@ pub async fn history(tx: &mut Tx, journey_id: JourneyId) -> Result<History> {
 }
 
 /// A journey's transitions after a version, in the order they were recorded.
-pub async fn transitions(
+pub(crate) async fn transitions(
     tx: &mut Tx,
     journey_id: JourneyId,
     after: i32,
@@ -175,7 +175,10 @@ pub async fn transitions(
 }
 
 /// Everything recorded of a school's journeys, by journey.
-pub async fn histories(tx: &mut Tx, school_id: SchoolId) -> Result<HashMap<JourneyId, History>> {
+pub(crate) async fn histories(
+    tx: &mut Tx,
+    school_id: SchoolId,
+) -> Result<HashMap<JourneyId, History>> {
     let mut histories: HashMap<JourneyId, History> = HashMap::new();
     let rows = on!(&mut *tx, |c| sqlx::query_as::<_, TransitionRow>(
         "SELECT t.* FROM transition t JOIN journey j ON j.journey_id = t.journey_id
@@ -201,9 +204,10 @@ pub async fn histories(tx: &mut Tx, school_id: SchoolId) -> Result<HashMap<Journ
     Ok(histories)
 }
 
-pub async fn insert_transition(tx: &mut Tx, it: &Transition) -> Result<()> {
+pub(crate) async fn insert_transition(tx: &mut Tx, it: &Transition) -> Result<()> {
     let (evidence, ratings) = (to_json(&it.evidence)?, to_json(&it.ratings)?);
-    on!(tx, |c| sqlx::query(
+    on!(tx, |c| {
+        sqlx::query(
         "INSERT INTO transition (journey_id, version, transition_id, kind, from_phase, to_phase, rationale,
              evidence, ratings, effective_on, recorded_at, actor, corrects, suggested, quick)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
@@ -225,11 +229,12 @@ pub async fn insert_transition(tx: &mut Tx, it: &Transition) -> Result<()> {
     .bind(it.quick)
     .execute(c)
     .await
-    .map(drop))?;
+    .map(drop)
+    })?;
     Ok(())
 }
 
-pub async fn insert_round(
+pub(crate) async fn insert_round(
     tx: &mut Tx,
     journey_id: JourneyId,
     round: &RatingRound,
@@ -237,7 +242,8 @@ pub async fn insert_round(
     actor: &str,
 ) -> Result<()> {
     let ratings = to_json(&round.ratings)?;
-    on!(tx, |c| sqlx::query(
+    on!(tx, |c| {
+        sqlx::query(
         "INSERT INTO rating_round (journey_id, version, ratings, rationale, effective_on, recorded_at, actor)
          VALUES ($1, $2, $3, $4, $5, $6, $7)"
     )
@@ -250,7 +256,8 @@ pub async fn insert_round(
     .bind(actor)
     .execute(c)
     .await
-    .map(drop))?;
+    .map(drop)
+    })?;
     Ok(())
 }
 

@@ -5,17 +5,19 @@ use rpc::Result;
 use crate::domain::establishment::Link;
 
 /// Every tie of an establishment, from either side.
-pub async fn of(tx: &mut Tx, urn: &Urn) -> Result<Vec<Link>> {
-    Ok(on!(tx, |c| sqlx::query_as(
+pub(crate) async fn of(tx: &mut Tx, urn: &Urn) -> Result<Vec<Link>> {
+    Ok(on!(tx, |c| {
+        sqlx::query_as(
         "SELECT * FROM establishment_link WHERE urn = $1 OR link_urn = $1 ORDER BY urn, link_urn, type"
     )
     .bind(urn)
     .fetch_all(c)
-    .await)?)
+    .await
+    })?)
 }
 
 /// What followed an establishment, whichever side recorded it.
-pub async fn successors(tx: &mut Tx, urn: &Urn) -> Result<Vec<Urn>> {
+pub(crate) async fn successors(tx: &mut Tx, urn: &Urn) -> Result<Vec<Urn>> {
     let mut successors: Vec<Urn> = of(tx, urn)
         .await?
         .into_iter()

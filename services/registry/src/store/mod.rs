@@ -1,12 +1,12 @@
 //! Every SQL statement of the registry, and the events that change its state.
 
-pub mod establishment;
-pub mod event;
-pub mod import;
-pub mod journey;
-pub mod link;
-pub mod projection;
-pub mod register;
-pub mod school;
-pub mod trust;
-pub mod unit;
+pub(crate) mod establishment;
+pub(crate) mod event;
+pub(crate) mod import;
+pub(crate) mod journey;
+pub(crate) mod link;
+pub(crate) mod projection;
+pub(crate) mod register;
+pub(crate) mod school;
+pub(crate) mod trust;
+pub(crate) mod unit;

@@ -22,7 +22,7 @@ const CHUNK: usize = 1000;
 const HOPS: usize = 8;
 
 /// Everything the register says of a trust's schools, or of every trust's.
-pub async fn concerning(
+pub(crate) async fn concerning(
     tx: &mut Tx,
     trust_id: Option<TrustId>,
 ) -> Result<(Vec<Trust>, Vec<School>, Register)> {
@@ -79,19 +79,19 @@ fn is_closed(entry: &Registered) -> bool {
     entry.establishment.status == EstablishmentStatus::Closed
 }
 
-pub async fn establishments(tx: &mut Tx) -> Result<Vec<Establishment>> {
+pub(crate) async fn establishments(tx: &mut Tx) -> Result<Vec<Establishment>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM establishment").fetch_all(c).await)?)
 }
 
-pub async fn links(tx: &mut Tx) -> Result<Vec<Link>> {
+pub(crate) async fn links(tx: &mut Tx) -> Result<Vec<Link>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM establishment_link").fetch_all(c).await)?)
 }
 
-pub async fn groups(tx: &mut Tx) -> Result<Vec<Group>> {
+pub(crate) async fn groups(tx: &mut Tx) -> Result<Vec<Group>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM establishment_group").fetch_all(c).await)?)
 }
 
-pub async fn memberships(tx: &mut Tx) -> Result<Vec<Membership>> {
+pub(crate) async fn memberships(tx: &mut Tx) -> Result<Vec<Membership>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM membership").fetch_all(c).await)?)
 }
 
@@ -111,56 +111,68 @@ macro_rules! put_all {
     };
 }
 
-put_all!(put_links, Link, "establishment_link", "urn, link_urn, type", [
-    "urn",
-    "link_urn",
-    "type",
-    "name",
-    "established_on"
-]);
-put_all!(put_groups, Group, "establishment_group", "group_uid", [
+put_all!(
+    put_links,
+    Link,
+    "establishment_link",
+    "urn, link_urn, type",
+    ["urn", "link_urn", "type", "name", "established_on"]
+);
+put_all!(
+    put_groups,
+    Group,
+    "establishment_group",
     "group_uid",
-    "group_id",
-    "name",
-    "type",
-    "status",
-    "companies_house_number",
-    "ukprn",
-    "opened_on",
-    "closed_on"
-]);
-put_all!(put_memberships, Membership, "membership", "urn", [
+    [
+        "group_uid",
+        "group_id",
+        "name",
+        "type",
+        "status",
+        "companies_house_number",
+        "ukprn",
+        "opened_on",
+        "closed_on"
+    ]
+);
+put_all!(
+    put_memberships,
+    Membership,
+    "membership",
     "urn",
-    "group_uid",
-    "group_name",
-    "joined_on",
-    "closed"
-]);
-put_all!(put_searchable, Searchable<'_>, "establishment", "urn", [
+    ["urn", "group_uid", "group_name", "joined_on", "closed"]
+);
+put_all!(
+    put_searchable,
+    Searchable<'_>,
+    "establishment",
     "urn",
-    "name",
-    "search_name",
-    "status",
-    "phase",
-    "type",
-    "la_code",
-    "la_name",
-    "laestab",
-    "ukprn",
-    "trust_stated",
-    "trust_group_uid",
-    "trust_name",
-    "opened_on",
-    "closed_on",
-    "lowest_age",
-    "highest_age",
-    "capacity",
-    "pupils",
-    "easting",
-    "northing",
-    "postcode",
-    "region"
-]);
+    [
+        "urn",
+        "name",
+        "search_name",
+        "status",
+        "phase",
+        "type",
+        "la_code",
+        "la_name",
+        "laestab",
+        "ukprn",
+        "trust_stated",
+        "trust_group_uid",
+        "trust_name",
+        "opened_on",
+        "closed_on",
+        "lowest_age",
+        "highest_age",
+        "capacity",
+        "pupils",
+        "easting",
+        "northing",
+        "postcode",
+        "region"
+    ]
+);
 
 #[derive(Serialize)]
 struct Searchable<'a> {
@@ -169,7 +181,7 @@ struct Searchable<'a> {
     search_name: String,
 }
 
-pub async fn put_establishments(tx: &mut Tx, rows: &[Establishment]) -> Result<()> {
+pub(crate) async fn put_establishments(tx: &mut Tx, rows: &[Establishment]) -> Result<()> {
     let rows: Vec<_> = rows
         .iter()
         .map(|it| Searchable { establishment: it, search_name: it.name.to_lowercase() })
@@ -197,9 +209,8 @@ async fn put_chunk(
             format!("SELECT {list} FROM json_populate_recordset(NULL::{table}, $1::json)")
         }
     };
-    let sql = format!(
-        "INSERT INTO {table} ({list}) {from} ON CONFLICT ({key}) DO UPDATE SET {update}"
-    );
+    let sql =
+        format!("INSERT INTO {table} ({list}) {from} ON CONFLICT ({key}) DO UPDATE SET {update}");
     on!(tx, |c| sqlx::query(sqlx::AssertSqlSafe(sql)).bind(json).execute(c).await.map(drop))?;
     Ok(())
 }

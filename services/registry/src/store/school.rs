@@ -7,7 +7,7 @@ use rpc::{Error, Reason, Result};
 use crate::domain::school::School;
 
 /// Stores a school as it is now, new or changed.
-pub async fn put(tx: &mut Tx, school: &School) -> Result<()> {
+pub(crate) async fn put(tx: &mut Tx, school: &School) -> Result<()> {
     let it = &school.details;
     on!(tx, |c| {
         sqlx::query(
@@ -52,11 +52,11 @@ pub async fn put(tx: &mut Tx, school: &School) -> Result<()> {
 }
 
 /// An establishment is in one trust at a time.
-pub fn elsewhere(urn: &Urn) -> Error {
+pub(crate) fn elsewhere(urn: &Urn) -> Error {
     Error::new(Reason::AlreadyExists, format!("the school {urn} is already in a trust"))
 }
 
-pub async fn keep_previous_urn(tx: &mut Tx, school: &School, urn: &Urn) -> Result<()> {
+pub(crate) async fn keep_previous_urn(tx: &mut Tx, school: &School, urn: &Urn) -> Result<()> {
     on!(tx, |c| sqlx::query(
         "INSERT INTO previous_urn (school_id, version, urn) VALUES ($1, $2, $3)"
     )
@@ -70,7 +70,7 @@ pub async fn keep_previous_urn(tx: &mut Tx, school: &School, urn: &Urn) -> Resul
 }
 
 /// Removes an entry that was a second one for the same school.
-pub async fn remove(tx: &mut Tx, school_id: SchoolId) -> Result<()> {
+pub(crate) async fn remove(tx: &mut Tx, school_id: SchoolId) -> Result<()> {
     on!(&mut *tx, |c| sqlx::query("DELETE FROM previous_urn WHERE school_id = $1")
         .bind(school_id)
         .execute(c)
@@ -84,19 +84,19 @@ pub async fn remove(tx: &mut Tx, school_id: SchoolId) -> Result<()> {
     Ok(())
 }
 
-pub async fn find(tx: &mut Tx, school_id: SchoolId) -> Result<Option<School>> {
+pub(crate) async fn find(tx: &mut Tx, school_id: SchoolId) -> Result<Option<School>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM school WHERE school_id = $1")
         .bind(school_id)
         .fetch_optional(c)
         .await)?)
 }
 
-pub async fn get(tx: &mut Tx, school_id: SchoolId) -> Result<School> {
+pub(crate) async fn get(tx: &mut Tx, school_id: SchoolId) -> Result<School> {
     find(tx, school_id).await?.ok_or_else(|| Error::not_found("school", school_id))
 }
 
 /// A trust's school by any of its numbers, a URN also by one it had before; the present one first.
-pub async fn by_number(
+pub(crate) async fn by_number(
     tx: &mut Tx,
     trust_id: TrustId,
     number: &SchoolNumber,
@@ -121,7 +121,7 @@ pub async fn by_number(
 }
 
 /// The school that is that establishment now, in whichever trust.
-pub async fn here(tx: &mut Tx, urn: &Urn) -> Result<Option<School>> {
+pub(crate) async fn here(tx: &mut Tx, urn: &Urn) -> Result<Option<School>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM school WHERE urn = $1 AND left_on IS NULL")
         .bind(urn)
         .fetch_optional(c)
@@ -129,7 +129,7 @@ pub async fn here(tx: &mut Tx, urn: &Urn) -> Result<Option<School>> {
 }
 
 /// URNs a school had before, newest first.
-pub async fn previous_urns(tx: &mut Tx, school_id: SchoolId) -> Result<Vec<Urn>> {
+pub(crate) async fn previous_urns(tx: &mut Tx, school_id: SchoolId) -> Result<Vec<Urn>> {
     Ok(on!(tx, |c| sqlx::query_scalar(
         "SELECT urn FROM previous_urn WHERE school_id = $1 ORDER BY version DESC"
     )
@@ -139,7 +139,7 @@ pub async fn previous_urns(tx: &mut Tx, school_id: SchoolId) -> Result<Vec<Urn>>
 }
 
 /// A trust's schools by name, those that left included.
-pub async fn list(
+pub(crate) async fn list(
     tx: &mut Tx,
     trust_id: TrustId,
     after: Option<(String, SchoolId)>,
@@ -160,7 +160,7 @@ pub async fn list(
 }
 
 /// The schools of every trust, or of one.
-pub async fn all(tx: &mut Tx, trust_id: Option<TrustId>) -> Result<Vec<School>> {
+pub(crate) async fn all(tx: &mut Tx, trust_id: Option<TrustId>) -> Result<Vec<School>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM school WHERE $1 IS NULL OR trust_id = $1")
         .bind(trust_id)
         .fetch_all(c)
@@ -168,7 +168,7 @@ pub async fn all(tx: &mut Tx, trust_id: Option<TrustId>) -> Result<Vec<School>> 
 }
 
 /// The schools that have units or journeys.
-pub async fn in_use(tx: &mut Tx) -> Result<HashSet<SchoolId>> {
+pub(crate) async fn in_use(tx: &mut Tx) -> Result<HashSet<SchoolId>> {
     let ids: Vec<SchoolId> = on!(tx, |c| sqlx::query_scalar(
         "SELECT school_id FROM unit UNION SELECT school_id FROM journey"
     )

@@ -4,7 +4,7 @@ use rpc::{Error, Reason, Result};
 
 use crate::domain::trust::Trust;
 
-pub async fn insert(tx: &mut Tx, trust: &Trust) -> Result<()> {
+pub(crate) async fn insert(tx: &mut Tx, trust: &Trust) -> Result<()> {
     on!(tx, |c| sqlx::query(
         "INSERT INTO trust (trust_id, name, group_uid, ukprn, companies_house_number, version, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)"
@@ -29,19 +29,19 @@ pub async fn insert(tx: &mut Tx, trust: &Trust) -> Result<()> {
     })
 }
 
-pub async fn find(tx: &mut Tx, trust_id: TrustId) -> Result<Option<Trust>> {
+pub(crate) async fn find(tx: &mut Tx, trust_id: TrustId) -> Result<Option<Trust>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM trust WHERE trust_id = $1")
         .bind(trust_id)
         .fetch_optional(c)
         .await)?)
 }
 
-pub async fn get(tx: &mut Tx, trust_id: TrustId) -> Result<Trust> {
+pub(crate) async fn get(tx: &mut Tx, trust_id: TrustId) -> Result<Trust> {
     find(tx, trust_id).await?.ok_or_else(|| Error::not_found("trust", trust_id))
 }
 
 /// Trusts by name; only `own` when the caller is confined to it.
-pub async fn list(
+pub(crate) async fn list(
     tx: &mut Tx,
     own: Option<TrustId>,
     after: Option<(String, TrustId)>,
@@ -61,6 +61,6 @@ pub async fn list(
     .await)?)
 }
 
-pub async fn all(tx: &mut Tx) -> Result<Vec<Trust>> {
+pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Trust>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM trust ORDER BY trust_id").fetch_all(c).await)?)
 }

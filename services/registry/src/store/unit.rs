@@ -4,7 +4,7 @@ use rpc::Result;
 
 use crate::domain::unit::{Unit, UnitId};
 
-pub async fn insert(tx: &mut Tx, unit: &Unit) -> Result<()> {
+pub(crate) async fn insert(tx: &mut Tx, unit: &Unit) -> Result<()> {
     on!(tx, |c| sqlx::query(
         "INSERT INTO unit (unit_id, school_id, trust_id, kind, name, year_group, version)
          VALUES ($1, $2, $3, $4, $5, $6, $7)"
@@ -22,7 +22,7 @@ pub async fn insert(tx: &mut Tx, unit: &Unit) -> Result<()> {
     Ok(())
 }
 
-pub async fn find(tx: &mut Tx, trust_id: TrustId, unit_id: UnitId) -> Result<Option<Unit>> {
+pub(crate) async fn find(tx: &mut Tx, trust_id: TrustId, unit_id: UnitId) -> Result<Option<Unit>> {
     Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM unit WHERE unit_id = $1 AND trust_id = $2")
         .bind(unit_id)
         .bind(trust_id)
@@ -31,7 +31,7 @@ pub async fn find(tx: &mut Tx, trust_id: TrustId, unit_id: UnitId) -> Result<Opt
 }
 
 /// A school's units by name.
-pub async fn list(
+pub(crate) async fn list(
     tx: &mut Tx,
     school_id: SchoolId,
     after: Option<(String, UnitId)>,
@@ -51,6 +51,6 @@ pub async fn list(
     .await)?)
 }
 
-pub async fn all(tx: &mut Tx, school_id: SchoolId) -> Result<Vec<Unit>> {
+pub(crate) async fn all(tx: &mut Tx, school_id: SchoolId) -> Result<Vec<Unit>> {
     list(tx, school_id, None, i64::MAX).await
 }

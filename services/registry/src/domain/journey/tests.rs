@@ -3,8 +3,7 @@ use uuid::Uuid;
 
 use super::{
     Phase::{Improve, Repair, Stabilise, Sustain},
-    TransitionKind as K,
-    *,
+    TransitionKind as K, *,
 };
 
 const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
@@ -115,7 +114,8 @@ fn a_refusal_says_what_is_allowed() {
 fn effective_dates_are_neither_in_the_future_nor_before_the_last() {
     #[track_caller]
     fn check(effective_on: NaiveDate, expected: Option<Reason>) {
-        let history = journey(&[(K::Opened, Some(Stabilise), 100), (K::Emerging, Some(Repair), 50)]);
+        let history =
+            journey(&[(K::Opened, Some(Stabilise), 100), (K::Emerging, Some(Repair), 50)]);
         let asked = Move { effective_on, ..ask(K::Entered, Some(Repair), 0) };
         let found = decide(&history, &asked, TODAY).err().map(|it| it.reason);
         assert_eq!(found, expected);
@@ -128,8 +128,7 @@ fn effective_dates_are_neither_in_the_future_nor_before_the_last() {
 
 #[test]
 fn a_correction_may_lie_before_the_last_and_frees_the_dates_after_it() {
-    let mut history =
-        journey(&[(K::Opened, Some(Stabilise), 100), (K::Entered, Some(Repair), 10)]);
+    let mut history = journey(&[(K::Opened, Some(Stabilise), 100), (K::Entered, Some(Repair), 10)]);
     record(&mut history, Move { effective_on: day(90), ..correct(2) }).unwrap();
     assert_eq!(history.now().state.settled, Some(Stabilise));
     record(&mut history, ask(K::Entered, Some(Repair), 60)).unwrap();
