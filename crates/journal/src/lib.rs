@@ -1,1 +1,105 @@
+//! The append-only log of a service: what happened, in the order it was committed, in the same transaction as the
+//! state it changed.
+//!
+//! Positions run from 1 without a gap, and their order is the order of commits, so a reader needs no more than
+//! "after the last position I saw". State tables are only ever written by projecting events: the log rebuilds them.
 
+mod append;
+mod event;
+mod follow;
+mod read;
+mod rebuild;
+mod service;
+pub mod text;
+mod write;
+
+use std::sync::Arc;
+
+use db::{Db, Migrations, Tx};
+use futures::future::BoxFuture;
+use rpc::{Ctx, Result};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use event::{Draft, Recorded};
+pub use follow::{Handler, follow};
+pub use read::{Filter, events};
+pub use rebuild::{Comparison, Flaw, rebuild, verify};
+pub use service::Journals;
+
+/// The tables every service has: events, texts, idempotent answers and consumer positions. Numbers below 100 are ours.
+pub fn migrations() -> Migrations {
+    Migrations::new(&sqlx::migrate!("migrations/sqlite"), &sqlx::migrate!("migrations/postgres"))
+}
+
+/// Turns events into a service's state tables: live, within the writing transaction, and again on rebuild.
+pub trait Projection: Send + Sync + 'static {
+    /// The tables derived from the journal alone, those that refer to others first.
+    fn tables(&self) -> &'static [&'static str];
+
+    /// Writes what an event changes. A type it does not know is an error: skipping one would lose state.
+    fn project<'t>(&'t self, tx: &'t mut Tx, event: &'t Recorded) -> BoxFuture<'t, Result<()>>;
+}
+
+/// One service's journal, and the one way to write to its database.
+#[derive(Clone)]
+pub struct Journal {
+    service: &'static str,
+    db: Db,
+    projection: Arc<dyn Projection>,
+    writer: write::Writer,
+    news: Arc<watch::Sender<u64>>,
+    closing: CancellationToken,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Journal").field(&self.service).finish()
+    }
+}
+
+impl Journal {
+    /// Starts the writer over an open database.
+    pub fn open(service: &'static str, db: Db, projection: impl Projection) -> Self {
+        let news = Arc::new(watch::Sender::new(0));
+        Self {
+            service,
+            writer: write::Writer::start(service, db.clone(), Arc::clone(&news)),
+            db,
+            projection: Arc::new(projection),
+            news,
+            closing: CancellationToken::new(),
+        }
+    }
+
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub fn projection(&self) -> &dyn Projection {
+        &*self.projection
+    }
+
+    /// Ends every subscription, so that a server can stop.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Appends events to the log and projects them, in the transaction of [`Journal::write`].
+    pub async fn record(
+        &self,
+        tx: &mut Tx,
+        ctx: &Ctx,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Recorded>> {
+        let recorded = append::append(tx, ctx, drafts).await?;
+        for event in &recorded {
+            self.projection.project(tx, event).await?;
+        }
+        Ok(recorded)
+    }
+}

@@ -19,3 +19,10 @@ pub use error::{Error, Fault, Problem, Reason, Result, code, name, status, type_
 pub use fields::{Fields, TEXT_LIMIT, expected_version};
 pub use method::{Method, method, methods};
 pub use paging::Page;
+
+/// A channel to a service, near or far: the caller cannot tell.
+pub type Peer = tower::util::BoxCloneSyncService<
+    http::Request<tonic::body::Body>,
+    http::Response<tonic::body::Body>,
+    tower::BoxError,
+>;

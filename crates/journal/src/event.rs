@@ -1,0 +1,104 @@
+use chrono::{DateTime, NaiveDate, Utc};
+use prost::{Message, Name};
+use rpc::{Error, Result};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// An event about to be recorded.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub(crate) event_id: Uuid,
+    pub(crate) trust_id: Uuid,
+    pub(crate) stream: String,
+    pub(crate) version: u32,
+    pub(crate) kind: String,
+    pub(crate) data: Vec<u8>,
+    pub(crate) effective_on: Option<NaiveDate>,
+    pub(crate) corrects: Option<Uuid>,
+}
+
+impl Draft {
+    /// `stream` is `kind/id`; `version` the stream's version after this event, 1 for its first. The nil trust is the
+    /// platform itself.
+    pub fn new<M: Message + Name>(
+        event_id: Uuid,
+        trust_id: Uuid,
+        stream: impl Into<String>,
+        version: u32,
+        message: &M,
+    ) -> Self {
+        Self {
+            event_id,
+            trust_id,
+            stream: stream.into(),
+            version,
+            kind: M::full_name(),
+            data: message.encode_to_vec(),
+            effective_on: None,
+            corrects: None,
+        }
+    }
+
+    /// When it holds from in the world.
+    #[must_use]
+    pub fn effective_on(self, date: NaiveDate) -> Self {
+        Self { effective_on: Some(date), ..self }
+    }
+
+    /// The event it corrects.
+    #[must_use]
+    pub fn correcting(self, event_id: Uuid) -> Self {
+        Self { corrects: Some(event_id), ..self }
+    }
+}
+
+/// An event as the log holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub position: i64,
+    pub trust_position: i64,
+    pub trust_id: Uuid,
+    pub event_id: Uuid,
+    pub stream: String,
+    pub version: u32,
+    /// Full name of the protobuf message in `data`.
+    pub kind: String,
+    pub data: Vec<u8>,
+    pub effective_on: Option<NaiveDate>,
+    pub recorded_at: DateTime<Utc>,
+    pub corrects: Option<Uuid>,
+    pub actor: String,
+    pub correlation_id: Uuid,
+    pub causation_id: Option<Uuid>,
+}
+
+impl Recorded {
+    /// The message, if it is of that type.
+    pub fn decode<M: Message + Name + Default>(&self) -> Result<Option<M>> {
+        if self.kind != M::full_name() {
+            return Ok(None);
+        }
+        M::decode(self.data.as_slice()).map(Some).map_err(Error::internal)
+    }
+
+    /// SHA-256 over everything the event says, each part preceded by its length. Not over its positions, which the
+    /// log gives, nor over the request it came by.
+    pub(crate) fn content_hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        };
+        part(self.trust_id.as_bytes());
+        part(self.event_id.as_bytes());
+        part(self.stream.as_bytes());
+        part(&self.version.to_be_bytes());
+        part(self.kind.as_bytes());
+        part(&self.data);
+        part(self.effective_on.map(|it| it.to_string()).unwrap_or_default().as_bytes());
+        part(self.recorded_at.timestamp_micros().to_be_bytes().as_slice());
+        part(self.corrects.map(Uuid::into_bytes).unwrap_or_default().as_slice());
+        part(self.actor.as_bytes());
+        hash.finalize().into()
+    }
+}

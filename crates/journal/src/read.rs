@@ -1,0 +1,104 @@
+//! Reading the log: always "after a position", so that nothing is missed and nothing comes twice.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use db::{Tx, on};
+use rpc::{Error, Result};
+use uuid::Uuid;
+
+use crate::Recorded;
+
+/// Which events to read.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only this trust's; `after` then counts positions within the trust.
+    pub trust_id: Option<Uuid>,
+    pub kind: Option<String>,
+    pub stream: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    position: i64,
+    trust_position: i64,
+    trust_id: Uuid,
+    event_id: Uuid,
+    stream: String,
+    version: i32,
+    r#type: String,
+    data: Vec<u8>,
+    effective_on: Option<NaiveDate>,
+    recorded_at: DateTime<Utc>,
+    corrects: Option<Uuid>,
+    actor: String,
+    correlation_id: Uuid,
+    causation_id: Option<Uuid>,
+}
+
+/// Events after a position, oldest first.
+pub async fn events(tx: &mut Tx, after: i64, filter: &Filter, limit: i64) -> Result<Vec<Recorded>> {
+    let rows: Vec<Row> = match filter.trust_id {
+        None => on!(tx, |c| sqlx::query_as(
+            "SELECT * FROM event
+             WHERE position > $1 AND ($2 IS NULL OR type = $2) AND ($3 IS NULL OR stream = $3)
+             ORDER BY position LIMIT $4"
+        )
+        .bind(after)
+        .bind(&filter.kind)
+        .bind(&filter.stream)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?,
+        Some(trust_id) => on!(tx, |c| sqlx::query_as(
+            "SELECT * FROM event
+             WHERE trust_id = $1 AND trust_position > $2
+               AND ($3 IS NULL OR type = $3) AND ($4 IS NULL OR stream = $4)
+             ORDER BY trust_position LIMIT $5"
+        )
+        .bind(trust_id)
+        .bind(after)
+        .bind(&filter.kind)
+        .bind(&filter.stream)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?,
+    };
+    rows.into_iter().map(Recorded::try_from).collect()
+}
+
+/// The newest position: the log's, or a trust's.
+pub(crate) async fn head(tx: &mut Tx, trust_id: Option<Uuid>) -> Result<i64> {
+    Ok(match trust_id {
+        None => on!(tx, |c| sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM event")
+            .fetch_one(c)
+            .await)?,
+        Some(trust_id) => on!(tx, |c| sqlx::query_scalar(
+            "SELECT coalesce(max(trust_position), 0) FROM event WHERE trust_id = $1"
+        )
+        .bind(trust_id)
+        .fetch_one(c)
+        .await)?,
+    })
+}
+
+impl TryFrom<Row> for Recorded {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
+            position: row.position,
+            trust_position: row.trust_position,
+            trust_id: row.trust_id,
+            event_id: row.event_id,
+            stream: row.stream,
+            version: u32::try_from(row.version).map_err(Error::internal)?,
+            kind: row.r#type,
+            data: row.data,
+            effective_on: row.effective_on,
+            recorded_at: row.recorded_at,
+            corrects: row.corrects,
+            actor: row.actor,
+            correlation_id: row.correlation_id,
+            causation_id: row.causation_id,
+        })
+    }
+}
