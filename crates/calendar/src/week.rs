@@ -2,8 +2,6 @@ use std::fmt;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
-use crate::Term;
-
 /// Monday to Sunday, named by its Monday.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Week {
@@ -33,13 +31,6 @@ impl Week {
     #[must_use]
     pub fn previous(self) -> Self {
         Self { monday: self.monday.checked_sub_days(Days::new(7)).unwrap_or(self.monday) }
-    }
-
-    /// The first day of the part of a date's week that lies in the date's term.
-    ///
-    /// A week that holds the turn of a term has two parts, every other week one; so a term is a whole number of parts.
-    pub fn part_of(date: NaiveDate) -> NaiveDate {
-        Self::of(date).monday.max(Term::of(date).starts_on())
     }
 }
 
@@ -77,22 +68,14 @@ mod tests {
         assert_eq!(add_school_days(ymd(2026, 11, 20), 0), ymd(2026, 11, 20));
     }
 
-    #[test]
-    fn a_week_at_the_turn_of_a_term_has_two_parts() {
-        assert_eq!(Week::part_of(ymd(2026, 8, 31)), ymd(2026, 8, 31));
-        assert_eq!(Week::part_of(ymd(2026, 9, 3)), ymd(2026, 9, 1));
-        assert_eq!(Week::part_of(ymd(2026, 11, 20)), ymd(2026, 11, 16));
-    }
-
     proptest! {
         #[test]
-        fn a_day_and_its_part_share_week_and_term(days in 0u64..150_000) {
+        fn a_day_lies_in_its_week(days in 0u64..150_000) {
             let date = ymd(1900, 1, 1) + Days::new(days);
-            let part = Week::part_of(date);
-            prop_assert!(part <= date);
-            prop_assert_eq!(Week::of(part), Week::of(date));
-            prop_assert_eq!(Term::of(part), Term::of(date));
-            prop_assert_eq!(Week::of(date).next().previous(), Week::of(date));
+            let week = Week::of(date);
+            prop_assert!(week.starts_on() <= date && date <= week.ends_on());
+            prop_assert_eq!(week.starts_on().weekday(), Weekday::Mon);
+            prop_assert_eq!(week.next().previous(), week);
         }
     }
 }
