@@ -11,6 +11,7 @@ use prost::Message;
 
 const ROOT: &str = "../../proto";
 
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script where to write")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={ROOT}");
     let mut files = Vec::new();

@@ -47,7 +47,8 @@ pub use headway::{
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    DescriptorPool::decode(DESCRIPTORS).expect("the build wrote valid descriptors")
+    DescriptorPool::decode(DESCRIPTORS)
+        .unwrap_or_else(|error| panic!("the build wrote these descriptors: {error}"))
 });
 
 /// The contracts as descriptors, for what works on any message: routes, OpenAPI, rendering events.

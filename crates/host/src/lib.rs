@@ -1,1 +1,14 @@
+//! What runs a service: one port for REST and gRPC, health, metrics, documents, logs and an orderly stop.
 
+mod documents;
+mod front;
+mod openapi;
+mod operate;
+mod peer;
+mod serve;
+pub mod telemetry;
+
+pub use front::{Part, front};
+pub use openapi::openapi;
+pub use peer::{far, near};
+pub use serve::{Limits, serve};

@@ -54,7 +54,7 @@ impl Journal {
             run: Some(operation),
             outcome: None,
             reply,
-            _in_flight: in_flight,
+            in_flight,
         };
         self.writer.queue.try_send(Box::new(operation)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
@@ -169,7 +169,7 @@ struct Operation<T, F> {
     run: Option<F>,
     outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
-    _in_flight: Option<InFlight>,
+    in_flight: Option<InFlight>,
 }
 
 impl<T, F> Job for Operation<T, F>
@@ -195,6 +195,8 @@ where
             (_, Some(failure)) => Err(Error::new(failure.reason, failure.detail.clone())),
             (None, None) => Err(Error::internal("the operation panicked")),
         };
+        // Before the answer: its caller may send the same key again at once.
+        drop(self.in_flight);
         // A caller who has gone away cannot be answered, and need not be.
         drop(self.reply.send(answer));
     }

@@ -100,7 +100,7 @@ impl Error {
             Reason::IdempotencyInFlight | Reason::Overloaded | Reason::Unavailable => {
                 Some(Duration::from_secs(1))
             }
-            Reason::StorageFull => Some(Duration::from_secs(60)),
+            Reason::StorageFull => Some(Duration::from_mins(1)),
             _ => None,
         }
     }
@@ -196,15 +196,12 @@ impl IntoResponse for Error {
             .problems
             .iter()
             .map(|it| {
-                let mut error = json!({
+                json!({
                     "pointer": it.pointer,
                     "code": name(it.fault.reason),
                     "detail": it.fault.detail,
-                });
-                if !it.fault.accepted.is_empty() {
-                    error["accepted"] = json!(it.fault.accepted);
-                }
-                error
+                    "accepted": it.fault.accepted,
+                })
             })
             .collect();
         let body = json!({

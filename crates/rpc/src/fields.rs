@@ -28,7 +28,6 @@ impl Fields {
     }
 
     /// Parses a value that may be left out: `Some(None)` when it is.
-    #[expect(clippy::option_option, reason = "absent and wrong are different answers")]
     pub fn optional<'a, T>(
         &mut self,
         pointer: &str,

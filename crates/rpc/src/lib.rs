@@ -24,5 +24,5 @@ pub use paging::Page;
 pub type Peer = tower::util::BoxCloneSyncService<
     http::Request<tonic::body::Body>,
     http::Response<tonic::body::Body>,
-    tower::BoxError,
+    tonic::Status,
 >;

@@ -46,15 +46,15 @@ where
     if let (Some(version), Some(_)) = (if_match, input.get_field_by_name("expected_version")) {
         members.insert("expectedVersion".to_owned(), version.into());
     }
-    let message: M = parse(&input, Value::Object(members))?;
+    let message: M = parse(&input, &Value::Object(members))?;
     ctx.idempotency = idempotency(method, key.as_ref().map(HeaderValue::as_bytes), &message)?;
     Ok((ctx, message))
 }
 
 /// Turns JSON into a message, or says all that is wrong with it.
-pub fn parse<M: DeserializeOwned>(input: &MessageDescriptor, value: Value) -> Result<M> {
-    M::deserialize(&value).map_err(|error| {
-        let problems = diagnose(input, &value);
+pub fn parse<M: DeserializeOwned>(input: &MessageDescriptor, value: &Value) -> Result<M> {
+    M::deserialize(value).map_err(|error| {
+        let problems = diagnose(input, value);
         if problems.is_empty() {
             Error::field("", Fault::invalid(error.to_string()))
         } else {

@@ -1,4 +1,4 @@
-//! Credentials: signed tokens (RFC 7519, EdDSA) that say who holds them, whose data they reach and for what.
+//! Credentials: signed tokens (RFC 7519, Ed25519) that say who holds them, whose data they reach and for what.
 
 use std::{fs, io, path::Path};
 

@@ -1,5 +1,11 @@
 //! What tests need: fresh databases of both kinds, and callers at both doors.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test may panic"
+)]
 
 mod caller;
 mod database;

@@ -5,8 +5,10 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
+use sqlx::{Connection, PgConnection};
 use tokio::sync::OnceCell;
 
 static SERVER: OnceCell<String> = OnceCell::const_new();
@@ -14,13 +16,21 @@ static SERVER: OnceCell<String> = OnceCell::const_new();
 pub(crate) async fn start() -> String {
     SERVER
         .get_or_init(|| async {
-            tokio::task::spawn_blocking(boot).await.expect("PostgreSQL starts")
+            let (url, folder) = tokio::task::spawn_blocking(boot).await.expect("PostgreSQL boots");
+            for _ in 0..300 {
+                if PgConnection::connect(&format!("{url}/postgres")).await.is_ok() {
+                    return url;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+            panic!("PostgreSQL did not start: {log}")
         })
         .await
         .clone()
 }
 
-fn boot() -> String {
+fn boot() -> (String, PathBuf) {
     let bin = binaries().unwrap_or_else(|| {
         panic!(
             "these tests need PostgreSQL 15 or newer: put initdb and postgres on PATH \
@@ -53,16 +63,7 @@ fn boot() -> String {
     let child = shell.args(["-c", &script]).stdin(Stdio::piped()).spawn().unwrap();
     // Its standard input stays open until this process ends.
     std::mem::forget(child);
-    let ready = bin.join("pg_isready");
-    for _ in 0..200 {
-        let port = port.to_string();
-        let status = Command::new(&ready).args(["-q", "-h", "127.0.0.1", "-p", &port]).status();
-        if status.is_ok_and(|it| it.success()) {
-            return format!("postgres://postgres@127.0.0.1:{port}");
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("PostgreSQL did not start; see {}/log", folder.display());
+    (format!("postgres://postgres@127.0.0.1:{port}"), folder)
 }
 
 /// PostgreSQL refuses to run as root.

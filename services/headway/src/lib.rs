@@ -1,1 +1,10 @@
+//! The one binary: every service in one process or one in each, the demonstration, and the tools of whoever runs it.
 
+pub mod cli;
+mod command;
+mod config;
+mod deployment;
+mod secrets;
+
+pub use config::{Config, Service};
+pub use deployment::Deployment;

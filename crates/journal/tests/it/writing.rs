@@ -1,0 +1,103 @@
+use futures::future::join_all;
+use rpc::{Ctx, Error, Idempotency, Reason};
+use testkit::Database;
+
+use crate::notes::{count, draft, open, write};
+
+testkit::both!(
+    one_refusal_does_not_touch_its_neighbours,
+    a_panic_harms_nobody_else,
+    a_retry_gets_the_same_answer_and_does_nothing,
+    a_key_reused_for_another_request_is_refused,
+    a_caller_who_hangs_up_loses_nothing,
+    a_text_can_be_erased_and_is_never_exchanged,
+);
+
+fn keyed(key: &str, request: u8) -> Ctx {
+    let idempotency = Some(Idempotency { key: key.to_owned(), request: [request; 32] });
+    Ctx { idempotency, ..Ctx::system("test") }
+}
+
+async fn one_refusal_does_not_touch_its_neighbours(database: Database) {
+    let journal = open(&database, "notes").await;
+    let writes = (0..40).map(|it| {
+        let journal = journal.clone();
+        async move {
+            let stream = format!("note/{it}");
+            // Every fourth one claims a version that its stream has not reached.
+            let version = if it % 4 == 0 { 7 } else { 1 };
+            write(&journal, &Ctx::system("test"), draft(1, &stream, version, "x")).await
+        }
+    });
+    let outcomes = join_all(writes).await;
+    assert_eq!(outcomes.iter().filter(|it| it.is_ok()).count(), 30);
+    assert_eq!(count(journal.db()).await, 30);
+}
+
+async fn a_panic_harms_nobody_else(database: Database) {
+    let journal = open(&database, "notes").await;
+    let ctx = Ctx::system("test");
+    let failed = journal.write::<(), _>(&ctx, |_| Box::pin(async { panic!("on purpose") })).await;
+    assert_eq!(failed.unwrap_err().reason, Reason::Internal);
+    write(&journal, &ctx, draft(1, "note/1", 1, "x")).await.unwrap();
+}
+
+async fn a_retry_gets_the_same_answer_and_does_nothing(database: Database) {
+    let journal = open(&database, "notes").await;
+    let first = write(&journal, &keyed("k", 1), draft(1, "note/1", 1, "x")).await.unwrap();
+    write(&journal, &keyed("other", 1), draft(1, "note/2", 1, "x")).await.unwrap();
+    let again = write(&journal, &keyed("k", 1), draft(1, "note/1", 1, "x")).await.unwrap();
+    assert_eq!(first, again);
+    // A new process over the same tables knows the key too.
+    let restarted = open(&database, "notes").await;
+    let again = write(&restarted, &keyed("k", 1), draft(1, "note/1", 1, "x")).await.unwrap();
+    assert_eq!(first, again);
+    assert_eq!(count(journal.db()).await, 2);
+}
+
+async fn a_key_reused_for_another_request_is_refused(database: Database) {
+    let journal = open(&database, "notes").await;
+    write(&journal, &keyed("k", 1), draft(1, "note/1", 1, "x")).await.unwrap();
+    let error = write(&journal, &keyed("k", 2), draft(1, "note/2", 1, "x")).await.unwrap_err();
+    assert_eq!(error.reason, Reason::IdempotencyKeyReused);
+    assert_eq!(count(journal.db()).await, 1);
+}
+
+async fn a_caller_who_hangs_up_loses_nothing(database: Database) {
+    let journal = open(&database, "notes").await;
+    let ctx = Ctx::system("test");
+    {
+        let write = write(&journal, &ctx, draft(1, "note/1", 1, "x"));
+        tokio::pin!(write);
+        assert!(futures::poll!(&mut write).is_pending());
+    }
+    // Operations run in order of arrival: once this one is answered, the abandoned one is done.
+    write(&journal, &ctx, draft(1, "note/2", 1, "x")).await.unwrap();
+    assert_eq!(count(journal.db()).await, 2);
+}
+
+async fn a_text_can_be_erased_and_is_never_exchanged(database: Database) {
+    let journal = open(&database, "notes").await;
+    let ctx = Ctx::system("test");
+    let (mut kept, erased) = journal
+        .write(&ctx, |tx| {
+            Box::pin(async move {
+                let kept = journal::text::keep(tx, uuid::Uuid::nil(), "because").await?;
+                assert_eq!(journal::text::read(tx, &kept).await?.as_deref(), Some("because"));
+                let erased = journal::text::keep(tx, uuid::Uuid::nil(), "forget me").await?;
+                let id = uuid::Uuid::try_parse(&erased.text_id).map_err(Error::internal)?;
+                db::on!(tx, |c| sqlx::query("DELETE FROM text WHERE text_id = $1")
+                    .bind(id)
+                    .execute(c)
+                    .await
+                    .map(drop))?;
+                Ok((kept, erased))
+            })
+        })
+        .await
+        .unwrap();
+    let mut tx = journal.db().read().await.unwrap();
+    assert_eq!(journal::text::read(&mut tx, &erased).await.unwrap(), None);
+    kept.sha256 = vec![0; 32].into();
+    assert!(journal::text::read(&mut tx, &kept).await.is_err());
+}

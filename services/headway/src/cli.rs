@@ -1,0 +1,136 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::{
+    command::{bench, client, demo, import, journal, serve},
+    config::{Overrides, Service},
+};
+
+/// Headway: the improvement platform for multi-academy trusts
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the services
+    Serve {
+        /// Address to listen on; port 0 takes a free one
+        #[arg(long, env = "HEADWAY_LISTEN", value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// Run only this service; [peers] in the settings says where the others are
+        #[arg(long, value_enum)]
+        only: Option<Service>,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Run the services with a demonstration trust, and keep its registers coming
+    Demo {
+        /// Address to listen on; port 0 takes a free one
+        #[arg(long, env = "HEADWAY_LISTEN", value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// Print one JSON line once ready: url, trustId, urn, feedId, vendor, admin
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Bring files in
+    #[command(subcommand)]
+    Import(Import),
+    /// Manage credentials
+    #[command(subcommand)]
+    Client(Client),
+    /// Examine the journals
+    #[command(subcommand)]
+    Journal(Journal),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Debug, Subcommand)]
+enum Import {
+    /// A file of the national register, as GIAS publishes it
+    Gias {
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Client {
+    /// Issue a token; it is shown once and not kept
+    Create {
+        /// Who will hold it, for example the vendor's name
+        #[arg(long)]
+        name: String,
+        /// The trust it is confined to; without one it reaches the whole platform
+        #[arg(long, value_name = "ID")]
+        trust: Option<uuid::Uuid>,
+        /// What it may do, for example records:write; repeat for more
+        #[arg(long, required = true, value_name = "SCOPE", value_parser = client::scope)]
+        scope: Vec<rpc::Scope>,
+        /// How long it holds
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=366))]
+        days: u16,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Journal {
+    /// Check each journal by itself, replay it from nothing, and compare the tables
+    Verify {
+        /// Only this service's
+        #[arg(long, value_enum)]
+        service: Option<Service>,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Registers of 30 marks over REST: time to acknowledgement; also cold start and memory
+    Register {
+        /// Registers to push
+        #[arg(long, default_value_t = 2000)]
+        registers: u32,
+        /// Pushed at the same time
+        #[arg(long, default_value_t = 8)]
+        callers: u32,
+        /// PostgreSQL to use instead of SQLite files in a temporary folder
+        #[arg(long, value_name = "URL")]
+        database_url: Option<String>,
+    },
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub async fn run(self) -> Result<()> {
+        match self.command {
+            Command::Serve { listen, only, settings } => serve::run(&settings, listen, only).await,
+            Command::Demo { listen, json, settings } => demo::run(&settings, listen, json).await,
+            Command::Import(Import::Gias { file, settings }) => import::gias(&settings, &file).await,
+            Command::Client(Client::Create { name, trust, scope, days, settings }) => {
+                client::create(&settings, &name, trust, &scope, days)
+            }
+            Command::Journal(Journal::Verify { service, settings }) => {
+                journal::verify(&settings, service).await
+            }
+            Command::Bench(Bench::Register { registers, callers, database_url }) => {
+                bench::register(registers, callers, database_url).await
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Settings: one type, read once, from the commented default file, a file of the operator's, and flags or environment.
+
+use std::{fs, net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+const DEFAULTS: &str = include_str!("../headway.toml");
+/// A file in the data directory that is read when no other is named; the demonstration leaves one.
+pub const LOCAL: &str = "headway.toml";
+
+/// One of the three services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Service {
+    Registry,
+    Intelligence,
+    Improvement,
+}
+
+impl Service {
+    pub const ALL: [Self; 3] = [Self::Registry, Self::Intelligence, Self::Improvement];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Registry => registry::NAME,
+            Self::Intelligence => intelligence::NAME,
+            Self::Improvement => improvement::NAME,
+        }
+    }
+}
+
+/// What `headway.toml` holds; that file says what each key means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub database_url: Option<String>,
+    pub keys_dir: Option<PathBuf>,
+    pub connections: u32,
+    pub log: String,
+    pub log_json: bool,
+    pub peers: Peers,
+    pub board: Board,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peers {
+    pub registry: Option<String>,
+    pub intelligence: Option<String>,
+    pub improvement: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Board {
+    pub trust_id: Option<String>,
+    pub demonstration: bool,
+}
+
+/// The settings that flags and environment may give.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+pub struct Overrides {
+    /// File with settings (default: headway.toml in the data directory, where there is one)
+    #[arg(long, env = "HEADWAY_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Folder for databases and keys
+    #[arg(long, env = "HEADWAY_DATA_DIR", value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// PostgreSQL to use instead of SQLite files
+    #[arg(long, env = "HEADWAY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<String>,
+    /// Folder for keys
+    #[arg(long, env = "HEADWAY_KEYS_DIR", value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys_dir: Option<PathBuf>,
+    /// What to log
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+}
+
+impl Config {
+    /// Defaults, then the file, then the overrides. `data_dir` replaces the default's when no other source gives one.
+    pub fn load(overrides: &Overrides, listen: Option<SocketAddr>, data_dir: Option<&str>) -> Result<Self> {
+        let mut table: Table = toml::from_str(DEFAULTS).context("the default settings")?;
+        if let Some(folder) = data_dir {
+            table.insert("data_dir".to_owned(), folder.into());
+        }
+        if let Some(text) = Self::file(overrides, &table)? {
+            merge(&mut table, text);
+        }
+        merge(&mut table, Table::try_from(overrides).context("the flags")?);
+        if let Some(listen) = listen {
+            table.insert("listen".to_owned(), listen.to_string().into());
+        }
+        table.try_into().context("the settings")
+    }
+
+    fn file(overrides: &Overrides, defaults: &Table) -> Result<Option<Table>> {
+        let path = match &overrides.config {
+            Some(path) => path.clone(),
+            None => {
+                let folder = defaults.get("data_dir").and_then(Value::as_str).unwrap_or(".");
+                let local = overrides.data_dir.clone().unwrap_or_else(|| folder.into()).join(LOCAL);
+                if !local.exists() {
+                    return Ok(None);
+                }
+                local
+            }
+        };
+        let place = || path.display().to_string();
+        let text = fs::read_to_string(&path).with_context(place)?;
+        toml::from_str(&text).map(Some).with_context(place)
+    }
+
+    pub fn keys_dir(&self) -> PathBuf {
+        self.keys_dir.clone().unwrap_or_else(|| self.data_dir.join("keys"))
+    }
+
+    /// Where a service keeps its tables.
+    pub fn url(&self, service: Service) -> String {
+        self.database_url.clone().unwrap_or_else(|| {
+            let path = self.data_dir.join(service.name()).with_extension("db");
+            format!("sqlite:{}", path.display())
+        })
+    }
+
+    /// Where a service that does not run here is.
+    pub fn peer(&self, service: Service) -> Result<&str> {
+        let peer = match service {
+            Service::Registry => &self.peers.registry,
+            Service::Intelligence => &self.peers.intelligence,
+            Service::Improvement => &self.peers.improvement,
+        };
+        let name = service.name();
+        peer.as_deref().with_context(|| format!("say where {name} runs: [peers] {name} = \"http://…\""))
+    }
+}
+
+/// Lays one table over another, tables within tables included.
+fn merge(under: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(Value::Table(under)), Value::Table(over)) => merge(under, over),
+            (_, value) => drop(under.insert(key, value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_file_is_whole() {
+        let config = Config::load(&Overrides::default(), None, None).unwrap();
+        assert_eq!(config.listen.port(), 8080);
+        assert_eq!(config.keys_dir(), PathBuf::from("headway-data/keys"));
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_unknown_keys_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let local = folder.path().join(LOCAL);
+        let overrides =
+            Overrides { data_dir: Some(folder.path().to_owned()), ..Overrides::default() };
+        fs::write(&local, "connections = 3\nlisten = \"127.0.0.1:1\"\n").unwrap();
+        let listen = Some("127.0.0.1:2".parse().unwrap());
+        let config = Config::load(&overrides, listen, None).unwrap();
+        assert_eq!((config.connections, config.listen.port()), (3, 2));
+        fs::write(&local, "conections = 3\n").unwrap();
+        assert!(Config::load(&overrides, None, None).is_err());
+    }
+}

@@ -1,0 +1,242 @@
+//! Services put together: their databases, their doors, and what follows what.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use chrono::Duration;
+use dashboard::{Board, Peers};
+use db::{Db, Migrations, Options};
+use host::{Limits, Part, front};
+use journal::{Journal, Journals};
+use metrics_exporter_prometheus::PrometheusHandle;
+use rpc::{Caller, Ctx, Peer, Reach, Scope};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use uuid::Uuid;
+
+use crate::{
+    config::{Config, Service},
+    secrets::Secrets,
+};
+
+/// Services that run in this process.
+pub struct Deployment {
+    secrets: Secrets,
+    opened: Opened,
+    routes: Routes,
+    shared: Router,
+}
+
+impl Deployment {
+    /// Opens the databases of one service or of all and brings their schemas up to date.
+    pub async fn open(config: &Config, only: Option<Service>) -> Result<Self> {
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| config.data_dir.display().to_string())?;
+        let folder = config.keys_dir();
+        let secrets = Secrets::open(&folder).with_context(|| folder.display().to_string())?;
+        let mut opened = Opened::default();
+        for service in Service::ALL.into_iter().filter(|it| only.is_none_or(|only| only == *it)) {
+            opened.open(config, service, &secrets).await?;
+        }
+        let journals: Journals = opened.journals.iter().cloned().collect();
+        let routes = std::mem::take(&mut opened.routes).add_service(journals.grpc());
+        Ok(Self { secrets, opened, routes, shared: journals.rest() })
+    }
+
+    /// A channel to the services in this process, for somebody with those scopes.
+    pub(crate) fn near(&self, client_id: &str, reach: Reach, scopes: &[Scope]) -> Peer {
+        host::near(self.routes.clone(), caller(client_id, reach, scopes))
+    }
+
+    pub(crate) fn journals(&self) -> &[Journal] {
+        &self.opened.journals
+    }
+
+    /// Starts what follows what, and serves until told to stop; gives the address once it listens.
+    pub(crate) async fn serve(
+        self,
+        config: &Config,
+        metrics: PrometheusHandle,
+        stop: CancellationToken,
+    ) -> Result<Serving> {
+        let listen = config.listen;
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+        let address = listener.local_addr()?;
+        let Self { secrets, opened, routes, shared } = self;
+        let peers = Reachable { config, here: &opened, routes: &routes, secrets: &secrets };
+        let mut followers = peers.followers()?;
+        let shared = shared.merge(peers.board()?.unwrap_or_else(landing));
+        let Opened { parts, journals, .. } = opened;
+        let router = front(parts, shared, routes, secrets.tokens.clone(), metrics).await;
+        let task = tokio::spawn(async move {
+            let closing = stop.clone();
+            let open = journals.clone();
+            tokio::spawn(async move {
+                closing.cancelled().await;
+                open.iter().for_each(Journal::close);
+            });
+            host::serve(listener, router, Limits::default(), stop).await;
+            followers.abort_all();
+            while followers.join_next().await.is_some() {}
+            for journal in journals {
+                journal.db().close().await;
+            }
+        });
+        Ok(Serving { address, secrets, task })
+    }
+}
+
+/// A server under way.
+pub(crate) struct Serving {
+    pub(crate) address: SocketAddr,
+    pub(crate) secrets: Secrets,
+    pub(crate) task: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Opened {
+    intelligence: Option<intelligence::App>,
+    improvement: Option<improvement::App>,
+    parts: Vec<Part>,
+    journals: Vec<Journal>,
+    routes: Routes,
+}
+
+impl Opened {
+    async fn open(&mut self, config: &Config, service: Service, secrets: &Secrets) -> Result<()> {
+        let migrations = match service {
+            Service::Registry => registry::migrations(),
+            Service::Intelligence => intelligence::migrations(),
+            Service::Improvement => improvement::migrations(),
+        };
+        let db = database(config, service, service.name(), migrations).await?;
+        let routes = std::mem::take(&mut self.routes);
+        let (journal, rest, routes) = match service {
+            Service::Registry => {
+                let app = registry::App::open(db.clone());
+                (app.journal().clone(), app.rest(), routes.add_service(app.grpc()))
+            }
+            Service::Intelligence => {
+                let app = intelligence::App::open(db.clone(), secrets.pupils.0);
+                let routes = routes.add_service(app.grpc());
+                let opened = (app.journal().clone(), app.rest(), routes);
+                self.intelligence = Some(app);
+                opened
+            }
+            Service::Improvement => {
+                let app = improvement::App::open(db.clone());
+                let routes = routes.add_service(app.grpc());
+                let opened = (app.journal().clone(), app.rest(), routes);
+                self.improvement = Some(app);
+                opened
+            }
+        };
+        self.routes = routes;
+        self.journals.push(journal);
+        self.parts.push(Part { name: service.name(), rest, db });
+        Ok(())
+    }
+
+    fn runs(&self, service: Service) -> bool {
+        self.journals.iter().any(|it| it.service() == service.name())
+    }
+}
+
+/// Opens a service's database under a schema of that name.
+pub(crate) async fn database(
+    config: &Config,
+    service: Service,
+    schema: &str,
+    migrations: Migrations,
+) -> Result<Db> {
+    let options = Options { readers: config.connections, ..Options::default() };
+    Db::open(&config.url(service), schema, migrations, options)
+        .await
+        .with_context(|| format!("opening the database of {}", service.name()))
+}
+
+/// Channels to services, near or far.
+struct Reachable<'a> {
+    config: &'a Config,
+    here: &'a Opened,
+    routes: &'a Routes,
+    secrets: &'a Secrets,
+}
+
+impl Reachable<'_> {
+    /// What the services here follow.
+    fn followers(&self) -> Result<JoinSet<()>> {
+        let mut followers = JoinSet::new();
+        if let Some(app) = &self.here.intelligence {
+            let registry = self.system(Service::Registry, intelligence::NAME)?;
+            followers.spawn(app.clone().follow(registry));
+        }
+        if let Some(app) = &self.here.improvement {
+            let registry = self.system(Service::Registry, improvement::NAME)?;
+            let intelligence = self.system(Service::Intelligence, improvement::NAME)?;
+            followers.spawn(app.clone().follow(registry, intelligence));
+        }
+        Ok(followers)
+    }
+
+    /// For a service of ours that follows another's journal.
+    fn system(&self, to: Service, from: &'static str) -> Result<Peer> {
+        self.channel(to, from, Reach::Platform, vec![Scope::JournalRead])
+    }
+
+    fn channel(
+        &self,
+        to: Service,
+        from: &'static str,
+        reach: Reach,
+        scopes: Vec<Scope>,
+    ) -> Result<Peer> {
+        if self.here.runs(to) {
+            return Ok(host::near(self.routes.clone(), caller(from, reach, &scopes)));
+        }
+        let keys = self.secrets.tokens.clone();
+        let trust = match reach {
+            Reach::Platform => None,
+            Reach::Trust(trust_id) => Some(trust_id),
+        };
+        let token =
+            move || keys.issue(from, trust, &scopes, Ctx::system(from).now, Duration::minutes(5));
+        Ok(host::far(self.config.peer(to)?, token)?)
+    }
+
+    /// The board of the trust that the settings name.
+    fn board(&self) -> Result<Option<Router>> {
+        let Some(trust_id) = &self.config.board.trust_id else { return Ok(None) };
+        let trust = Uuid::try_parse(trust_id).context("[board] trust_id")?;
+        let channel = |to| {
+            let scopes = vec![
+                Scope::RegistryRead,
+                Scope::IntelligenceRead,
+                Scope::ImprovementRead,
+                Scope::JournalRead,
+            ];
+            self.channel(to, "board", Reach::Trust(trust), scopes)
+        };
+        let peers = Peers {
+            registry: channel(Service::Registry)?,
+            intelligence: channel(Service::Intelligence)?,
+            improvement: channel(Service::Improvement)?,
+        };
+        Ok(Some(Board::new(peers, trust_id, self.config.board.demonstration).routes()))
+    }
+}
+
+/// What `/` says while no board is shown there.
+fn landing() -> Router {
+    const TEXT: &str = "Headway is running.\n\n/openapi.json  the REST contract; gRPC is on the same port, with reflection\n\
+        /readyz        whether every database answers\n\nNaming a trust under [board] in the settings shows its board here.\n";
+    Router::new().route("/", axum::routing::get(async || TEXT))
+}
+
+fn caller(client_id: &str, reach: Reach, scopes: &[Scope]) -> Caller {
+    let scopes = scopes.iter().map(|it| i32::from(*it)).collect();
+    Caller { client_id: client_id.to_owned(), reach, scopes }
+}
