@@ -9,7 +9,7 @@ mod pupil_key;
 mod store;
 mod wire;
 
-pub use app::App;
+pub use app::{App, RegistryFollower};
 
 pub const NAME: &str = "intelligence";
 

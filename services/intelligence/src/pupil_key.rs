@@ -35,8 +35,9 @@ impl TrustKey {
         let mut mac = self.0.clone();
         mac.update(pupil.as_bytes());
         let full: [u8; 32] = mac.finalize().into_bytes().into();
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = full;
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+        let mut half = Hash::default();
+        half.iter_mut().zip(full).for_each(|(to, from)| *to = from);
+        half
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn read(body: &[u8], today: NaiveDate) -> Result<Vec<Record>> {
         };
         records.push(match kind {
             Ok(kind) => record::read(line, pb::Record { external_id, kind: Some(kind) }, today),
-            Err(problems) => record::refused(line, external_id, problems),
+            Err(problems) => record::refused(line, &external_id, problems),
         });
     }
     Ok(records)

@@ -39,7 +39,7 @@ pub(super) async fn over_rest(
         members.insert(name, Value::String(value));
     }
     let header: pb::PushRecordsRequest =
-        rest::parse(&method.descriptor.input(), Value::Object(members))?;
+        rest::parse(&method.descriptor.input(), &Value::Object(members))?;
     let feed = app.feed_to_push(&ctx, feed_id(&header)?).await?;
     let (format, key) = (format(request.headers())?, key(request.headers()));
     let body = rest::body(request, BYTES_LIMIT).await?;
@@ -183,10 +183,9 @@ fn one(text: &str, line: u32, today: NaiveDate) -> Record {
         return record::read(line, message, today);
     }
     let value: Value = serde_json::from_str(text).unwrap_or_default();
-    let external_id =
-        value.get("externalId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let external_id = value.get("externalId").and_then(Value::as_str).unwrap_or_default();
     let descriptor = contract::pool().get_message_by_name("headway.intelligence.v1.Record");
-    match descriptor.map(|it| rest::parse::<pb::Record>(&it, value)) {
+    match descriptor.map(|it| rest::parse::<pb::Record>(&it, &value)) {
         Some(Ok(message)) => record::read(line, message, today),
         Some(Err(error)) => record::refused(line, external_id, error.problems),
         None => record::refused(line, external_id, Vec::new()),

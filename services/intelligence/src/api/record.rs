@@ -35,7 +35,7 @@ pub(super) fn read(line: u32, record: pb::Record, today: NaiveDate) -> Record {
 }
 
 /// A record that could not be read as one.
-pub(super) fn refused(line: u32, external_id: String, problems: Vec<Problem>) -> Record {
+pub(super) fn refused(line: u32, external_id: &str, problems: Vec<Problem>) -> Record {
     let external_id = external_id.chars().filter(|it| *it != '\0').take(ID_LIMIT).collect();
     Record { line, external_id, body: Err(problems) }
 }

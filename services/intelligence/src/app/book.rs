@@ -182,7 +182,9 @@ async fn tally(tx: &mut Tx, book: &Book) -> Result<()> {
     for ((school_id, kind, starts_on), moves) in periods {
         let before = store::tally::get(tx, school_id, kind, starts_on).await?;
         let mut tally = before.clone().unwrap_or_else(Tally::default);
-        moves.into_iter().for_each(|it| tally.shift(it));
+        for moved in moves {
+            tally.shift(moved);
+        }
         if before.as_ref() != Some(&tally) {
             store::tally::put(tx, school_id, kind, starts_on, &tally).await?;
         }

@@ -11,7 +11,7 @@ mod standing;
 
 use db::Db;
 use journal::Journal;
-use rpc::{Peer, Result};
+use rpc::Peer;
 
 use crate::{NAME, pupil_key::MasterKey, store};
 
@@ -19,6 +19,7 @@ pub(crate) use feed::NamedFeed;
 pub(crate) use observation::Question;
 pub(crate) use observation::place;
 pub(crate) use push::Push;
+pub use school::RegistryFollower;
 pub(crate) use standing::Standing;
 
 /// The service over its open database.
@@ -30,9 +31,9 @@ pub struct App {
 
 impl App {
     /// `master_key` makes pupils' ids unreadable; it must stay the same for as long as the database does.
-    pub fn open(db: Db, master_key: [u8; 32]) -> Result<Self> {
+    pub fn open(db: Db, master_key: [u8; 32]) -> Self {
         let journal = Journal::open(NAME, db, store::event::State);
-        Ok(Self { journal, key: MasterKey::new(master_key) })
+        Self { journal, key: MasterKey::new(master_key) }
     }
 
     pub fn journal(&self) -> &Journal {
@@ -40,7 +41,7 @@ impl App {
     }
 
     /// Learns of schools from the registry's journal, until this service's journal is closed.
-    pub async fn follow_registry(&self, registry: Peer) {
-        journal::follow(self.journal.clone(), "registry", registry, school::Registry).await;
+    pub async fn follow(self, registry: Peer) {
+        journal::follow(self.journal.clone(), "registry", registry, RegistryFollower).await;
     }
 }

@@ -48,14 +48,11 @@ impl App {
         ctx.within(question.trust_id.0)?;
         let mut tx = self.journal.db().read().await?;
         let known = store::school::of_trust(&mut tx, question.trust_id).await?;
-        let schools = match &question.number {
-            Some(number) => {
-                vec![known.find(number).map_err(|it| Error::new(it.reason, it.detail))?]
-            }
-            None => {
-                let here = |it: &&School| it.left_on.is_none_or(|left| left >= question.from);
-                known.all().into_iter().filter(here).collect()
-            }
+        let schools = if let Some(number) = &question.number {
+            vec![known.find(number).map_err(|it| Error::new(it.reason, it.detail))?]
+        } else {
+            let here = |it: &&School| it.left_on.is_none_or(|left| left >= question.from);
+            known.all().into_iter().filter(here).collect()
         };
         let from = page.after.as_ref().map_or(question.from, |it| it.0);
         let periods: Vec<_> = question.kind.between(from, question.to).collect();

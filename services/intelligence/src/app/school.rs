@@ -10,9 +10,9 @@ use crate::{domain::School, store};
 
 /// Keeps the schools as the registry's journal tells of them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Registry;
+pub struct RegistryFollower;
 
-impl Handler for Registry {
+impl Handler for RegistryFollower {
     fn handle<'t>(
         &'t self,
         tx: &'t mut Tx,

@@ -44,7 +44,7 @@ impl PeriodKind {
     pub fn between(self, from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = Period> {
         let first = self.of(from);
         let first = if first.starts_on < from { first.next() } else { Some(first) };
-        std::iter::successors(first, |it| it.next())
+        std::iter::successors(first, Period::next)
             .take_while(move |it| it.starts_on <= to)
             .filter(|it| it.kind != Self::Day || !weekend(it.starts_on))
     }

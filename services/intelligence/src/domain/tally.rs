@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Register, Sessions, register::Moved};
+use crate::domain::{Entry, Register, Sessions, register::Moved};
 
 /// Bytes of one packed cell: pupil, year group, possible and absent sessions (little endian).
 const WIDTH: usize = 9;
@@ -41,10 +41,10 @@ impl Tally {
     /// Takes what moved out of one place and into another.
     pub fn shift(&mut self, moved: &[Moved]) {
         for it in moved {
-            if let Some((year_group, sessions)) = it.before.and_then(|it| it.counted()) {
+            if let Some((year_group, sessions)) = it.before.and_then(Entry::counted) {
                 self.count(it.before.map_or(0, |it| it.pupil), year_group, sessions, false);
             }
-            if let Some((year_group, sessions)) = it.after.and_then(|it| it.counted()) {
+            if let Some((year_group, sessions)) = it.after.and_then(Entry::counted) {
                 self.count(it.after.map_or(0, |it| it.pupil), year_group, sessions, true);
             }
         }
