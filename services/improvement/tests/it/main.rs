@@ -1,7 +1,6 @@
 //! The improvement service through its public doors, on both databases.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test may panic"
 )]
