@@ -1,0 +1,7 @@
+//! The whole, from outside: the binary as a newcomer runs it, on both databases, together and apart.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod access;
+mod running;
+mod story;
+mod tidy;
