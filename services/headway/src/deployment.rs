@@ -23,16 +23,14 @@ use crate::{
 
 /// Services that run in this process.
 pub struct Deployment {
-    pub(crate) secrets: Secrets,
-    parts: Vec<Part>,
-    journals: Vec<Journal>,
+    secrets: Secrets,
+    opened: Opened,
     routes: Routes,
     shared: Router,
-    followers: JoinSet<()>,
 }
 
 impl Deployment {
-    /// Opens the databases of one service or of all, brings their schemas up to date, and starts following.
+    /// Opens the databases of one service or of all and brings their schemas up to date.
     pub async fn open(config: &Config, only: Option<Service>) -> Result<Self> {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| config.data_dir.display().to_string())?;
@@ -44,19 +42,7 @@ impl Deployment {
         }
         let journals: Journals = opened.journals.iter().cloned().collect();
         let routes = std::mem::take(&mut opened.routes).add_service(journals.grpc());
-        let peers = Reachable { config, here: &opened, routes: &routes, secrets: &secrets };
-        let shared = journals.rest().merge(peers.board()?.unwrap_or_else(landing));
-        let mut followers = JoinSet::new();
-        if let Some(app) = &opened.intelligence {
-            let registry = peers.system(Service::Registry, intelligence::NAME)?;
-            followers.spawn(app.clone().follow(registry));
-        }
-        if let Some(app) = &opened.improvement {
-            let registry = peers.system(Service::Registry, improvement::NAME)?;
-            let intelligence = peers.system(Service::Intelligence, improvement::NAME)?;
-            followers.spawn(app.clone().follow(registry, intelligence));
-        }
-        Ok(Self { secrets, parts: opened.parts, journals: opened.journals, routes, shared, followers })
+        Ok(Self { secrets, opened, routes, shared: journals.rest() })
     }
 
     /// A channel to the services in this process, for somebody with those scopes.
@@ -65,20 +51,25 @@ impl Deployment {
     }
 
     pub(crate) fn journals(&self) -> &[Journal] {
-        &self.journals
+        &self.opened.journals
     }
 
-    /// Serves until told to stop; gives the address once it listens.
+    /// Starts what follows what, and serves until told to stop; gives the address once it listens.
     pub(crate) async fn serve(
         self,
-        listen: SocketAddr,
+        config: &Config,
         metrics: PrometheusHandle,
         stop: CancellationToken,
     ) -> Result<Serving> {
+        let listen = config.listen;
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         let address = listener.local_addr()?;
-        let Self { secrets, parts, journals, routes, shared, mut followers } = self;
+        let Self { secrets, opened, routes, shared } = self;
+        let peers = Reachable { config, here: &opened, routes: &routes, secrets: &secrets };
+        let mut followers = peers.followers()?;
+        let shared = shared.merge(peers.board()?.unwrap_or_else(landing));
+        let Opened { parts, journals, .. } = opened;
         let router = front(parts, shared, routes, secrets.tokens.clone(), metrics).await;
         let task = tokio::spawn(async move {
             let closing = stop.clone();
@@ -125,7 +116,7 @@ impl Opened {
         let routes = std::mem::take(&mut self.routes);
         let (journal, rest, routes) = match service {
             Service::Registry => {
-                let app = registry::App::open(db.clone());
+                let app = registry::App::open(db.clone()).await?;
                 (app.journal().clone(), app.rest(), routes.add_service(app.grpc()))
             }
             Service::Intelligence => {
@@ -176,6 +167,21 @@ struct Reachable<'a> {
 }
 
 impl Reachable<'_> {
+    /// What the services here follow.
+    fn followers(&self) -> Result<JoinSet<()>> {
+        let mut followers = JoinSet::new();
+        if let Some(app) = &self.here.intelligence {
+            let registry = self.system(Service::Registry, intelligence::NAME)?;
+            followers.spawn(app.clone().follow(registry));
+        }
+        if let Some(app) = &self.here.improvement {
+            let registry = self.system(Service::Registry, improvement::NAME)?;
+            let intelligence = self.system(Service::Intelligence, improvement::NAME)?;
+            followers.spawn(app.clone().follow(registry, intelligence));
+        }
+        Ok(followers)
+    }
+
     /// For a service of ours that follows another's journal.
     fn system(&self, to: Service, from: &'static str) -> Result<Peer> {
         self.channel(to, from, Reach::Platform, vec![Scope::JournalRead])

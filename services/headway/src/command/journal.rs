@@ -19,7 +19,6 @@ pub(crate) async fn verify(settings: &Overrides, only: Option<Service>) -> Resul
     telemetry::start_logs(&config.log, config.log_json)?;
     let mut sound = true;
     for service in Service::ALL.into_iter().filter(|it| only.is_none_or(|only| only == *it)) {
-        // Apart from the others: a service that follows nobody while it is examined.
         let deployment = Deployment::open(&config, Some(service)).await?;
         let journal = deployment.journals().first().context("no journal")?;
         sound &= check(journal).await?;

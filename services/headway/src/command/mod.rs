@@ -1,8 +1,6 @@
 //! What each command does.
 
-pub(crate) mod bench;
 pub(crate) mod client;
-pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod journal;
 pub(crate) mod serve;

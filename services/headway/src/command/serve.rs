@@ -19,7 +19,7 @@ pub(crate) async fn run(
     telemetry::start_logs(&config.log, config.log_json)?;
     let metrics = telemetry::start_metrics()?;
     let stop = stop_on_signal()?;
-    let serving = Deployment::open(&config, only).await?.serve(config.listen, metrics, stop).await?;
+    let serving = Deployment::open(&config, only).await?.serve(&config, metrics, stop).await?;
     say(format_args!("Headway listens on http://{}", serving.address))?;
     serving.task.await?;
     Ok(())

@@ -1,0 +1,9 @@
+//! The whole, from outside: the binary as a newcomer runs it, on both databases, together and apart.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod access;
+mod demonstration;
+mod refusals;
+mod running;
+mod story;
+mod tidy;

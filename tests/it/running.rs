@@ -1,0 +1,205 @@
+//! The binary under test, and a caller over the network.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Request, StatusCode,
+    body::Bytes,
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap},
+};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    net::TcpStream,
+    process::{Child, ChildStdout},
+    time::timeout,
+};
+
+/// The repository's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The binary, built from what is being tested.
+pub(crate) fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "headway"])
+            .current_dir(root())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        // target/<profile>/deps/<this test>
+        let here = std::env::current_exe().unwrap();
+        here.parent().and_then(Path::parent).unwrap().join("headway")
+    })
+}
+
+/// A `headway` process that serves, stopped when dropped.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+    pub(crate) output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    /// Starts `headway serve` on a free port over the data in a folder.
+    pub(crate) async fn serve(data: &Path, arguments: &[&str]) -> Self {
+        let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        let (child, mut output) = spawn(data, &all);
+        let line = timeout(Duration::from_mins(1), output.next_line()).await.unwrap().unwrap();
+        let url = line.unwrap().strip_prefix("Headway listens on ").unwrap().to_owned();
+        Self { child, url, output }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    /// Stops it as Ctrl-C does, and waits.
+    pub(crate) async fn stop(mut self) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let status = timeout(Duration::from_secs(30), self.child.wait()).await.unwrap().unwrap();
+        assert!(status.success(), "{status}");
+    }
+
+    /// Stops it as a power cut does.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+pub(crate) fn spawn(data: &Path, arguments: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut child = tokio::process::Command::new(binary())
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(data)
+        .env_remove("RUST_LOG")
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap()).lines();
+    (child, output)
+}
+
+/// Runs a command of the binary to its end and gives what it printed.
+pub(crate) fn command(data: &Path, arguments: &[&str]) -> std::process::Output {
+    Command::new(binary()).args(arguments).arg("--data-dir").arg(data).output().unwrap()
+}
+
+/// A token over the keys in a folder; without a trust, the platform's.
+pub(crate) fn token(data: &Path, name: &str, trust: Option<&str>, scopes: &[&str]) -> String {
+    let mut arguments = vec!["client", "create", "--name", name];
+    arguments.extend(trust.iter().flat_map(|it| ["--trust", *it]));
+    arguments.extend(scopes.iter().flat_map(|it| ["--scope", *it]));
+    let output = command(data, &arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let issued: Value = serde_json::from_slice(&output.stdout).unwrap();
+    issued["token"].as_str().unwrap().to_owned()
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The answer of a request that must succeed.
+    #[track_caller]
+    pub(crate) fn done(&self) -> Value {
+        assert!(self.status.is_success(), "{self:?}");
+        self.json()
+    }
+
+    /// The reason of a request that must be refused with that status, in a problem document.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.headers[CONTENT_TYPE], "application/problem+json", "{self:?}");
+        self.json()["reason"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Somebody with a token, or nobody.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) address: String,
+    pub(crate) token: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn new(running: &Running, token: Option<&str>) -> Self {
+        Self { address: running.address().to_owned(), token: token.map(str::to_owned) }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], Bytes::new()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header(HOST, &self.address);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into())).unwrap();
+        let stream = TcpStream::connect(&self.address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+}
+
+/// A fresh folder for databases and keys.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Asks until the answer is there, for what arrives by subscription.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+    let give_up = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(tokio::time::Instant::now() < give_up, "it never came");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
