@@ -27,7 +27,7 @@ async fn every_call_needs_its_scope(database: Database) {
     const SERVICE: &str = "headway.improvement.v1.ImprovementService";
     let world = World::new(&database).await;
     let reach = Reach::Trust(world.trust_id);
-    let mut called = 0;
+    let mut count = 0;
     for method in rpc::methods().filter(|it| it.descriptor.parent_service().full_name() == SERVICE)
     {
         let others = rpc::all_scopes().filter(|it| *it != method.scope);
@@ -42,9 +42,9 @@ async fn every_call_needs_its_scope(database: Database) {
             let refusal = door.call(method.descriptor.name(), message.clone()).await.unwrap_err();
             assert_eq!(refusal.code, Code::PermissionDenied, "{}", method.path);
         }
-        called += 1;
+        count += 1;
     }
-    assert_eq!(called, 13);
+    assert_eq!(count, 13);
 }
 
 async fn a_version_is_asked_for_and_checked(database: Database) {
