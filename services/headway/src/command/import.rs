@@ -43,7 +43,7 @@ pub(crate) async fn push(peer: Peer, bytes: &[u8], bar: &ProgressBar) -> Result<
     let chunks: Vec<_> = bytes.chunks(CHUNK).map(<[u8]>::to_vec).collect();
     let stream = futures::stream::iter(chunks.into_iter().map(move |chunk| {
         bar.inc(chunk.len() as u64);
-        ImportEstablishmentsRequest { chunk: chunk.into() }
+        ImportEstablishmentsRequest { chunk }
     }));
     let mut client = RegistryServiceClient::new(peer);
     client.import_establishments(stream).await.map(tonic::Response::into_inner).map_err(refused)
