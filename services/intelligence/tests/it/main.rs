@@ -1,9 +1,5 @@
 //! The intelligence service through its public doors, on both databases.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod feeds;
 mod formats;
@@ -11,6 +7,7 @@ mod measures;
 mod records;
 mod retries;
 mod signals;
+mod speed;
 mod storage;
 mod stream;
 mod world;

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use testkit::Database;
 
-use crate::world::{FRIDAY, OTHER_URN, SECOND_URN, URN, World, days_ago, details, enrolment, enrolments, register};
+use crate::world::{
+    FRIDAY, OTHER_URN, SECOND_URN, URN, World, days_ago, details, enrolment, enrolments, register,
+};
 
 testkit::both!(
     marks_wait_for_their_pupils_and_then_count,
@@ -32,10 +34,17 @@ async fn marks_wait_for_their_pupils_and_then_count(database: Database) {
 
     world.push(json!(enrolments(URN, 1..=5, 3))).await;
     assert_eq!(world.attendance(FRIDAY).await, (4, 5));
-    assert_eq!(world.one(ten(&["/", "/", "I", "/", "/", "/"])).await["outcome"], "RECORD_OUTCOME_PARKED");
+    assert_eq!(
+        world.one(ten(&["/", "/", "I", "/", "/", "/"])).await["outcome"],
+        "RECORD_OUTCOME_PARKED"
+    );
     // Pupil and mark in one batch, the mark first: nothing waits at the end of it.
-    let batch = world.push(json!([ten(&["/", "/", "I", "/", "/", "I"]), enrolment(URN, "p6", 3)])).await;
-    assert_eq!((&batch["corrected"], &batch["accepted"], &batch["state"]), (&json!(1), &json!(1), &json!("BATCH_STATE_APPLIED")));
+    let batch =
+        world.push(json!([ten(&["/", "/", "I", "/", "/", "I"]), enrolment(URN, "p6", 3)])).await;
+    assert_eq!(
+        (&batch["corrected"], &batch["accepted"], &batch["state"]),
+        (&json!(1), &json!(1), &json!("BATCH_STATE_APPLIED"))
+    );
     assert_eq!(world.attendance(FRIDAY).await, (4, 6));
 }
 
@@ -46,15 +55,24 @@ async fn the_latest_mark_wins_and_the_measure_follows(database: Database) {
     assert_eq!(outcome(ten(&["/"; 6])).await, "RECORD_OUTCOME_ACCEPTED");
     assert_eq!(world.attendance(FRIDAY).await, (6, 6));
     assert_eq!(outcome(ten(&["/"; 6])).await, "RECORD_OUTCOME_UNCHANGED");
-    assert_eq!(outcome(register(URN, FRIDAY, "AM", &[("p2", "N")])).await, "RECORD_OUTCOME_CORRECTED");
+    assert_eq!(
+        outcome(register(URN, FRIDAY, "AM", &[("p2", "N")])).await,
+        "RECORD_OUTCOME_CORRECTED"
+    );
     assert_eq!(world.attendance(FRIDAY).await, (5, 6));
     let mut gone = register(URN, FRIDAY, "AM", &[("p2", "")]);
     gone["attendanceRegister"]["marks"][0]["deleted"] = json!(true);
     assert_eq!(outcome(gone.clone()).await, "RECORD_OUTCOME_CORRECTED");
     assert_eq!(outcome(gone).await, "RECORD_OUTCOME_UNCHANGED");
     assert_eq!(world.attendance(FRIDAY).await, (5, 5));
-    assert_eq!(outcome(register(URN, FRIDAY, "AM", &[("p3", "X")])).await, "RECORD_OUTCOME_CORRECTED");
-    assert_eq!(outcome(register(URN, FRIDAY, "PM", &[("p3", "\\")])).await, "RECORD_OUTCOME_ACCEPTED");
+    assert_eq!(
+        outcome(register(URN, FRIDAY, "AM", &[("p3", "X")])).await,
+        "RECORD_OUTCOME_CORRECTED"
+    );
+    assert_eq!(
+        outcome(register(URN, FRIDAY, "PM", &[("p3", "\\")])).await,
+        "RECORD_OUTCOME_ACCEPTED"
+    );
     assert_eq!(world.attendance(FRIDAY).await, (5, 5));
 }
 
@@ -88,7 +106,9 @@ async fn enrolments_and_pupils_can_be_taken_back(database: Database) {
 
     // A moved year group takes the marks along.
     world.push(json!([enrolment(URN, "p4", 4)])).await;
-    let query = format!("measure=attendance&urn={URN}&periodKind=PERIOD_KIND_WEEK&byYearGroup=true&from=2025-11-17&to=2025-11-17");
+    let query = format!(
+        "measure=attendance&urn={URN}&periodKind=PERIOD_KIND_WEEK&byYearGroup=true&from=2025-11-17&to=2025-11-17"
+    );
     let groups = world.observations(&query).await;
     let groups: Vec<_> = groups.iter().map(|it| it["yearGroup"].as_i64().unwrap()).collect();
     assert_eq!(groups, [3, 4]);
@@ -109,7 +129,11 @@ async fn codes_are_those_of_the_day(database: Database) {
     assert_eq!(bad["outcome"], "RECORD_OUTCOME_REJECTED");
     assert_eq!(bad["problems"][0]["pointer"], "/attendanceRegister/marks/1/code");
     assert!(bad["problems"][0]["detail"].as_str().unwrap().contains("C C1 C2 E I J1"), "{bad}");
-    assert_eq!(world.attendance(FRIDAY).await, (0, 0), "a register with one bad mark is rejected whole");
+    assert_eq!(
+        world.attendance(FRIDAY).await,
+        (0, 0),
+        "a register with one bad mark is rejected whole"
+    );
 
     let codes = world.vendor().get(&world.rest, "/v1/attendance-codes?on=2026-11-20").await.body;
     assert_eq!(codes["codes"].as_array().unwrap().len(), 34);
@@ -134,7 +158,10 @@ async fn each_record_stands_or_falls_by_itself(database: Database) {
         ]))
         .await;
     assert_eq!(batch["state"], "BATCH_STATE_PARTLY_APPLIED");
-    assert_eq!((&batch["records"], &batch["accepted"], &batch["rejected"]), (&json!(9), &json!(2), &json!(7)));
+    assert_eq!(
+        (&batch["records"], &batch["accepted"], &batch["rejected"]),
+        (&json!(9), &json!(2), &json!(7))
+    );
     let results = world.results(&batch).await;
     let problem = |index: usize| {
         let it = &results[index]["problems"][0];
@@ -164,7 +191,14 @@ async fn each_record_stands_or_falls_by_itself(database: Database) {
 async fn a_converted_school_keeps_its_series(database: Database) {
     let world = World::new(&database).await;
     world.push(json!(enrolments(URN, 1..=5, 3))).await;
-    world.push(json!([register(URN, "2025-11-20", "AM", &[("p1", "/"), ("p2", "/"), ("p3", "/"), ("p4", "/"), ("p5", "/")])])).await;
+    world
+        .push(json!([register(
+            URN,
+            "2025-11-20",
+            "AM",
+            &[("p1", "/"), ("p2", "/"), ("p3", "/"), ("p4", "/"), ("p5", "/")]
+        )]))
+        .await;
     let converted = contract::registry::SchoolConverted {
         school_id: world.school_id.to_string(),
         previous_urn: URN.to_owned(),
@@ -176,7 +210,8 @@ async fn a_converted_school_keeps_its_series(database: Database) {
     assert_eq!(result["supersededByUrn"], "150001");
     let result = world.one(register("150001", FRIDAY, "PM", &[("p1", "\\")])).await;
     assert!(result.get("supersededByUrn").is_none());
-    let query = "measure=attendance&urn=150001&periodKind=PERIOD_KIND_WEEK&from=2025-11-17&to=2025-11-17";
+    let query =
+        "measure=attendance&urn=150001&periodKind=PERIOD_KIND_WEEK&from=2025-11-17&to=2025-11-17";
     let week = world.observations(query).await;
     assert_eq!((&week[0]["numerator"], &week[0]["denominator"]), (&json!(10), &json!(11)));
     assert_eq!(week[0]["urn"], "150001");
@@ -206,7 +241,8 @@ async fn a_feed_speaks_only_for_its_schools_and_kinds(database: Database) {
     let path = format!("/v1/trusts/{}/feeds", world.trust_id);
     let feed = world.admin().post(&world.rest, &path, body).await.body;
     let path = format!("/v1/feeds/{}/batches", feed["feedId"].as_str().unwrap());
-    let records = json!({"records": [enrolment(URN, "p1", 3), ten(&["/"]), enrolment(SECOND_URN, "p1", 3)]});
+    let records =
+        json!({"records": [enrolment(URN, "p1", 3), ten(&["/"]), enrolment(SECOND_URN, "p1", 3)]});
     let batch = world.vendor().post(&world.rest, &path, records).await.body;
     let results = world.results(&batch).await;
     assert_eq!(results[0]["problems"][0]["reason"], "ERROR_REASON_SCHOOL_UNKNOWN");

@@ -60,7 +60,9 @@ impl World {
     fn push(&mut self, batch: &[Sent]) {
         let mut book = Book::default();
         self.registers.iter().for_each(|(slot, it)| book.open_register(*slot, it.clone()));
-        self.enrolments.iter().for_each(|((pupil, _), it)| book.open_enrolment(SCHOOL, *pupil, *it));
+        self.enrolments
+            .iter()
+            .for_each(|((pupil, _), it)| book.open_enrolment(SCHOOL, *pupil, *it));
         self.known.iter().for_each(|it| book.open_pupil(*it));
         for sent in batch {
             let body = body(sent);
