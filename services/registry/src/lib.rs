@@ -1,1 +1,56 @@
+//! The registry: trusts and their schools, the national register they are drawn from, and the journey of each school
+//! and unit from Stabilise to Sustain.
+//!
+//! State changes only by events, which the journal keeps and from which the tables can be made again. The national
+//! register is reference data: its files are imported as GIAS publishes them, and what they change in the trusts'
+//! schools is recorded as events of those schools.
 
+mod api;
+mod app;
+mod domain;
+mod gias;
+mod store;
+mod wire;
+
+use axum::Router;
+use contract::registry::registry_service_server::RegistryServiceServer;
+use db::{Db, Migrations};
+use journal::Journal;
+
+pub use api::{Doors, SERVICE};
+pub use app::App;
+pub use store::projection::Tables;
+
+/// The service's name: of its journal, its schema, its part of the configuration.
+pub const NAME: &str = "registry";
+
+/// The largest file of the register taken, in bytes: ten times what GIAS publishes.
+pub const FILE_LIMIT: usize = 128 << 20;
+
+/// The journal's tables and our own.
+pub fn migrations() -> Migrations {
+    journal::migrations().and(Migrations::new(
+        &sqlx::migrate!("migrations/sqlite"),
+        &sqlx::migrate!("migrations/postgres"),
+    ))
+}
+
+impl App {
+    /// Starts the service over a database opened with [`migrations`].
+    #[expect(clippy::unused_async, reason = "services open alike, and others have to wait")]
+    pub async fn open(db: Db) -> rpc::Result<Self> {
+        Ok(Self { journal: Journal::open(NAME, db, Tables) })
+    }
+
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub fn rest(&self) -> Router {
+        Doors(self.clone()).routes()
+    }
+
+    pub fn grpc(&self) -> RegistryServiceServer<Doors> {
+        RegistryServiceServer::new(Doors(self.clone())).max_decoding_message_size(2 * (1 << 20))
+    }
+}

@@ -1,0 +1,12 @@
+//! The contract's doors: gRPC and REST, each RPC one method of [`Doors`].
+
+mod answer;
+mod convert;
+mod doors;
+mod establishments;
+mod import;
+mod journeys;
+mod schools;
+mod trusts;
+
+pub use doors::{Doors, SERVICE};

@@ -1,0 +1,54 @@
+//! The operations: authorise, read, decide, record, answer.
+
+mod establishment;
+mod import;
+mod journey;
+mod school;
+mod trust;
+mod unit;
+
+use db::Tx;
+use identity::TrustId;
+use journal::Journal;
+use rpc::{Ctx, Error, Result};
+
+use crate::{
+    domain::register::{SchoolChange, reconcile},
+    store::{event, register},
+};
+
+pub(crate) use journey::{JourneyView, NewJourney, NewRatings, NewTransition, TransitionView};
+pub(crate) use school::SchoolView;
+pub(crate) use trust::NewTrust;
+pub(crate) use unit::NewUnit;
+
+/// The registry, ready to serve.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub(crate) journal: Journal,
+}
+
+impl App {
+    /// Records what the register changes in the schools of one trust, or of all.
+    async fn reconcile(
+        &self,
+        tx: &mut Tx,
+        ctx: &Ctx,
+        trust_id: Option<TrustId>,
+    ) -> Result<Vec<SchoolChange>> {
+        let (trusts, schools, known) = register::concerning(tx, trust_id).await?;
+        let new_id = || identity::SchoolId(ctx.new_id());
+        let steps = reconcile(&trusts, schools, &known, ctx.today(), new_id);
+        let drafts = steps
+            .iter()
+            .map(|it| event::school_changed(ctx.new_id(), it))
+            .collect::<Result<Vec<_>>>()?;
+        self.journal.record(tx, ctx, drafts).await?;
+        Ok(steps.iter().map(crate::domain::register::Step::report).collect())
+    }
+}
+
+/// Refuses a thing of another trust as if there were none.
+fn within(ctx: &Ctx, trust_id: TrustId, absent: impl FnOnce() -> Error) -> Result<()> {
+    ctx.within(trust_id.0).map_err(|_| absent())
+}
