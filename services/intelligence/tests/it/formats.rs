@@ -1,5 +1,7 @@
 //! JSON, line-delimited JSON and CSV, and what is wrong with a whole body.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 use testkit::{Answer, Caller, Database, problem};
 
@@ -23,7 +25,7 @@ async fn lines_of_json_are_records(database: Database) {
     let world = World::new(&database).await;
     let mut body = String::new();
     for record in enrolments(URN, 1..=5, 3) {
-        body += &format!("{record}\n\n");
+        write!(body, "{record}\n\n").unwrap();
     }
     body += &register(
         URN,
@@ -44,9 +46,9 @@ async fn csv_is_told_by_its_header(database: Database) {
     let mut body =
         "\u{feff}External ID,URN,Pupil,Year-Group,starts_on,ends_on,deleted\r\n".to_owned();
     for pupil in 1..=5 {
-        body += &format!("e{pupil},{URN},p{pupil},3,2023-09-01,,\r\n");
+        write!(body, "e{pupil},{URN},p{pupil},3,2023-09-01,,\r\n").unwrap();
     }
-    body += &format!("e6,{URN},p6,three,2023-09-01,,\r\ne7,{URN},p7\r\n");
+    write!(body, "e6,{URN},p6,three,2023-09-01,,\r\ne7,{URN},p7\r\n").unwrap();
     let batch = send(&world, "text/csv", body).await.body;
     assert_eq!((&batch["accepted"], &batch["rejected"]), (&json!(5), &json!(2)), "{batch}");
     let results = world.results(&batch).await;
@@ -56,7 +58,7 @@ async fn csv_is_told_by_its_header(database: Database) {
 
     let mut body = "external_id,urn,date,session,pupil,code\n".to_owned();
     for (pupil, code) in [(1, "/"), (2, "I"), (3, "/"), (4, "??"), (5, "L")] {
-        body += &format!("m{pupil},{URN},{FRIDAY},AM,p{pupil},{code}\n");
+        writeln!(body, "m{pupil},{URN},{FRIDAY},AM,p{pupil},{code}").unwrap();
     }
     let batch = send(&world, "text/csv", body).await.body;
     assert_eq!((&batch["accepted"], &batch["rejected"]), (&json!(4), &json!(1)), "{batch}");

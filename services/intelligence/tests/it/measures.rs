@@ -162,17 +162,18 @@ async fn the_board_page_says_where_each_school_stands(database: Database) {
     assert_eq!(told(&over_grpc)["standings"], json!(standings));
 }
 
+#[track_caller]
+fn wrong(answer: &testkit::Answer, pointer: &str) {
+    assert_eq!(problem(answer), "REQUEST_INVALID", "{answer:?}");
+    assert_eq!(answer.body["errors"][0]["pointer"], pointer, "{answer:?}");
+}
+
 async fn measures_are_defined_and_questions_checked(database: Database) {
     let world = World::new(&database).await;
     let measures = world.get("measures").await.body;
     let keys: Vec<_> =
         measures["measures"].as_array().unwrap().iter().map(|it| it["measure"].clone()).collect();
     assert_eq!(keys, ["attendance", "persistent_absence", "severe_absence"]);
-    #[track_caller]
-    fn wrong(answer: &testkit::Answer, pointer: &str) {
-        assert_eq!(problem(answer), "REQUEST_INVALID", "{answer:?}");
-        assert_eq!(answer.body["errors"][0]["pointer"], pointer, "{answer:?}");
-    }
     wrong(&world.get("observations").await, "/periodKind");
     let ask = "observations?periodKind=PERIOD_KIND_DAY";
     wrong(&world.get(&format!("{ask}&measure=mood")).await, "/measure");

@@ -1,4 +1,5 @@
 //! What a push costs. Run by hand, optimised: `cargo test --release -p intelligence -- --ignored speed --nocapture`.
+#![expect(clippy::print_stdout, reason = "a measurement is read on the screen")]
 
 use std::time::Instant;
 

@@ -45,11 +45,10 @@ fn body(sent: &Sent) -> Body<i32> {
         }
         Sent::Register { day: number, session, marks } => {
             let date = day(*number);
-            let mark = |(pupil, code): (&i32, &Option<&str>)| Mark {
-                pupil: *pupil,
-                code: code.map(|it| Code::on(it, date).unwrap()),
-            };
-            let marks = marks.iter().map(mark).collect();
+            let code = |it: &str| Code::on(it, date).unwrap();
+            let marks = marks.iter();
+            let marks =
+                marks.map(|(pupil, it)| Mark { pupil: *pupil, code: it.map(code) }).collect();
             Body::Register { urn, date, session: *session, marks }
         }
     }
