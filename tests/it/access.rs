@@ -1,6 +1,8 @@
 //! Every RPC of the contract: where it is served, and to whom it is refused.
 
-use contract::registry::{GetTrustRequest, registry_service_client::RegistryServiceClient};
+use contract::registry::{
+    GetTrustRequest, ListTrustsRequest, registry_service_client::RegistryServiceClient,
+};
 use serde_json::json;
 use tonic::{
     Code, Request,
@@ -137,11 +139,12 @@ async fn a_refusal_over_grpc_says_what_rest_says() {
     let data = folder();
     let running = Running::serve(data.path(), &[]).await;
     let token = token(data.path(), "reader", None, &["registry:read"]);
-    let mut request = Request::new(GetTrustRequest { trust_id: "x".to_owned() });
+    let mut request =
+        Request::new(ListTrustsRequest { page_size: Some(0), ..ListTrustsRequest::default() });
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     let mut client = RegistryServiceClient::new(channel(&running).await);
-    let status = client.get_trust(request).await.unwrap_err();
-    let answer = Client::new(&running, Some(&token)).get("/v1/trusts/x").await;
+    let status = client.list_trusts(request).await.unwrap_err();
+    let answer = Client::new(&running, Some(&token)).get("/v1/trusts?pageSize=0").await;
     assert_eq!(answer.refused(400), "REQUEST_INVALID");
     let body = answer.json();
     assert_eq!(status.code(), Code::InvalidArgument);

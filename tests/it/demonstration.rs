@@ -144,7 +144,8 @@ async fn the_board_needs_no_script_and_nothing_from_outside() {
     let policy = answer.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     let page = &answer.text;
-    let path = format!("/v1/trusts/{}/schools?pageSize=100", demo.told["trustId"].as_str().unwrap());
+    let path =
+        format!("/v1/trusts/{}/schools?pageSize=100", demo.told["trustId"].as_str().unwrap());
     let schools = demo.client("admin").get(&path).await.done();
     for school in schools["schools"].as_array().unwrap() {
         let name = school["name"].as_str().unwrap();
@@ -175,9 +176,11 @@ async fn the_tour_of_the_readme_works_as_written() {
         .output()
         .await
         .unwrap();
-    let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (said, wrong) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}\n{wrong}");
-    for expected in tour.split("```json\n").skip(1).map(|it| it.split("```").next().unwrap().trim()) {
+    for expected in tour.split("```json\n").skip(1).map(|it| it.split("```").next().unwrap().trim())
+    {
         assert!(said.contains(expected), "the tour promises {expected}\n{said}");
     }
 }

@@ -58,15 +58,35 @@ fn register(change: impl FnOnce(&mut Value)) -> Value {
 async fn a_wrong_record_is_rejected_at_its_place() {
     let scene = scene().await;
     for (record, pointer, reason) in [
-        (register(|it| it["marks"][0]["code"] = json!("?")), "/attendanceRegister/marks/0/code", "CODE_UNKNOWN"),
-        (register(|it| it["marks"][0]["code"] = json!("H")), "/attendanceRegister/marks/0/code", "CODE_UNKNOWN"),
-        (register(|it| it["date"] = json!("2099-01-05")), "/attendanceRegister/date", "DATE_IN_FUTURE"),
-        (register(|it| it["session"] = json!("NOON")), "/attendanceRegister/session", "FIELD_INVALID"),
+        (
+            register(|it| it["marks"][0]["code"] = json!("?")),
+            "/attendanceRegister/marks/0/code",
+            "CODE_UNKNOWN",
+        ),
+        (
+            register(|it| it["marks"][0]["code"] = json!("H")),
+            "/attendanceRegister/marks/0/code",
+            "CODE_UNKNOWN",
+        ),
+        (
+            register(|it| it["date"] = json!("2099-01-05")),
+            "/attendanceRegister/date",
+            "DATE_IN_FUTURE",
+        ),
+        (
+            register(|it| it["session"] = json!("NOON")),
+            "/attendanceRegister/session",
+            "FIELD_INVALID",
+        ),
         (register(|it| it["urn"] = json!("100000")), "/attendanceRegister/urn", "SCHOOL_UNKNOWN"),
         (register(|it| it["sesion"] = json!("AM")), "/attendanceRegister/sesion", "FIELD_UNKNOWN"),
     ] {
         let batch = scene.vendor().post(&scene.path(), &record).await.done();
-        assert_eq!((&batch["rejected"], &batch["accepted"]), (&json!(1), &json!(0)), "{record}: {batch}");
+        assert_eq!(
+            (&batch["rejected"], &batch["accepted"]),
+            (&json!(1), &json!(0)),
+            "{record}: {batch}"
+        );
         let path = format!("/v1/batches/{}/results", batch["batchId"].as_str().unwrap());
         let results = scene.vendor().get(&path).await.done();
         let problem = &results["results"][0]["problems"][0];
@@ -169,14 +189,18 @@ async fn a_stream_that_breaks_off_leaves_nothing_behind() {
     let scene = scene().await;
     let before = scene.events().await;
     let channel = Endpoint::from_shared(scene.deployed.url(1)).unwrap().connect().await.unwrap();
-    let header = PushRecordsRequest { feed_id: scene.feed.clone(), ..PushRecordsRequest::default() };
+    let header =
+        PushRecordsRequest { feed_id: scene.feed.clone(), ..PushRecordsRequest::default() };
     let never_ends = futures::stream::iter([header]).chain(futures::stream::pending());
     let mut request = Request::new(never_ends);
     let bearer = format!("Bearer {}", scene.cast.vendor).parse().unwrap();
     request.metadata_mut().insert("authorization", bearer);
     let mut client = IntelligenceServiceClient::new(channel);
     let push = client.push_records(request);
-    assert!(tokio::time::timeout(Duration::from_millis(500), push).await.is_err(), "it waits for more");
+    assert!(
+        tokio::time::timeout(Duration::from_millis(500), push).await.is_err(),
+        "it waits for more"
+    );
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(scene.events().await, before);
     scene.deployed.end().await;

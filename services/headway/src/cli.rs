@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    command::{client, import, journal, serve},
+    command::{bench, client, demo, import, journal, serve},
     config::{Overrides, Service},
 };
 
@@ -120,15 +120,19 @@ impl Cli {
     pub async fn run(self) -> Result<()> {
         match self.command {
             Command::Serve { listen, only, settings } => serve::run(&settings, listen, only).await,
-            Command::Demo { .. } => Ok(()),
-            Command::Import(Import::Gias { file, settings }) => import::gias(&settings, &file).await,
+            Command::Demo { listen, json, settings } => demo::run(&settings, listen, json).await,
+            Command::Import(Import::Gias { file, settings }) => {
+                import::gias(&settings, &file).await
+            }
             Command::Client(Client::Create { name, trust, scope, days, settings }) => {
                 client::create(&settings, &name, trust, &scope, days)
             }
             Command::Journal(Journal::Verify { service, settings }) => {
                 journal::verify(&settings, service).await
             }
-            Command::Bench(_) => Ok(()),
+            Command::Bench(Bench::Register { registers, callers, database_url }) => {
+                bench::register(registers, callers, database_url).await
+            }
         }
     }
 }

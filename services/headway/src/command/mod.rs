@@ -1,9 +1,14 @@
 //! What each command does.
 
+pub(crate) mod bench;
 pub(crate) mod client;
+pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod journal;
+mod perform;
+mod rest;
 pub(crate) mod serve;
+mod stage;
 
 use std::io::{self, Write};
 
