@@ -22,17 +22,17 @@ use contract::{
 use super::{Changes, Trend, days::date};
 
 /// The seed of the demonstration that everybody sees.
-pub const SEED: u64 = 2026;
+pub(crate) const SEED: u64 = 2026;
 /// The school that goes on under another number, before and since.
-pub const CONVERTED: (&str, &str) = ("141361", "999001");
+pub(crate) const CONVERTED: (&str, &str) = ("141361", "999001");
 /// The school that merges, and the one its pupils go to.
-pub const MERGED: (&str, &str) = ("140408", "144436");
+pub(crate) const MERGED: (&str, &str) = ("140408", "144436");
 const DECLINING: [&str; 2] = ["144757", "143991"];
 const IMPROVING: &str = "145677";
 
 /// One request, and what of it only the runner can know.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub(crate) enum Step {
     CreateFeed(CreateFeedRequest),
     /// `unit` is the key later steps know the unit by.
     CreateUnit {
@@ -81,7 +81,7 @@ pub enum Step {
 }
 
 /// The trust as the register knows it.
-pub fn trust() -> CreateTrustRequest {
+pub(crate) fn trust() -> CreateTrustRequest {
     CreateTrustRequest {
         name: "Clevedon Learning Trust".to_owned(),
         group_uid: Some("5453".to_owned()),
@@ -91,7 +91,7 @@ pub fn trust() -> CreateTrustRequest {
 }
 
 /// What `register-changes.csv` changes.
-pub fn changes() -> Changes {
+pub(crate) fn changes() -> Changes {
     let pair = |(one, other): (&str, &str)| (one.to_owned(), other.to_owned());
     Changes {
         on: date(2026, 9, 1),
@@ -101,7 +101,7 @@ pub fn changes() -> Changes {
 }
 
 /// Where the attendance of a school goes in the last weeks.
-pub fn trend(urn: &str) -> Trend {
+pub(crate) fn trend(urn: &str) -> Trend {
     match urn {
         it if DECLINING.contains(&it) => Trend::Declining,
         IMPROVING => Trend::Improving,
@@ -110,7 +110,7 @@ pub fn trend(urn: &str) -> Trend {
 }
 
 /// Before the register changes: the feed, two units, and each school's journey up to the summer of 2026.
-pub fn before_changes(client_id: &str) -> Vec<Step> {
+pub(crate) fn before_changes(client_id: &str) -> Vec<Step> {
     let mut steps = vec![Step::CreateFeed(CreateFeedRequest {
         trust_id: String::new(),
         name: "Registers and rolls".to_owned(),
@@ -125,7 +125,7 @@ pub fn before_changes(client_id: &str) -> Vec<Step> {
 }
 
 /// After it: what has moved since, and the projects. Dates to come are counted from today.
-pub fn after_changes(today: NaiveDate) -> Vec<Step> {
+pub(crate) fn after_changes(today: NaiveDate) -> Vec<Step> {
     let changed_on = changes().on;
     let recent = journeys::schools(|on| on >= changed_on && on <= today);
     recent.into_iter().chain(projects::all(today)).collect()
