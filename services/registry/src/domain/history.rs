@@ -252,6 +252,10 @@ mod tests {
 
     #[test]
     fn effective_and_recorded_time_are_asked_apart_and_together() {
+        #[track_caller]
+        fn check(history: &History, days: i64, hours: i64, settled: Option<Phase>) {
+            assert_eq!(history.at(day(days), hour(hours)).state.settled, settled);
+        }
         use TransitionKind::{Corrected, Entered, FellBack, Opened};
         let kind = |kind| KINDS.iter().position(|it| *it == kind).unwrap();
         // Opened in Stabilise; entered Repair, wrongly; corrected; entered Repair later than first said.
@@ -262,10 +266,6 @@ mod tests {
             (kind(Entered), 1, 40, 10, 0),
             (kind(FellBack), 0, 90, 10, 0),
         ]);
-        #[track_caller]
-        fn check(history: &History, days: i64, hours: i64, settled: Option<Phase>) {
-            assert_eq!(history.at(day(days), hour(hours)).state.settled, settled);
-        }
         check(&history, 25, 10, Some(Phase::Repair));
         check(&history, 25, 20, Some(Phase::Stabilise));
         check(&history, 45, 20, Some(Phase::Stabilise));

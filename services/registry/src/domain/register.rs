@@ -101,7 +101,7 @@ pub(crate) struct Register {
     pub entries: HashMap<Urn, Registered>,
     /// What followed an establishment, by the links in either direction.
     pub successors: HashMap<Urn, Vec<Urn>>,
-    /// Schools that have units or journeys: people count on them by their id.
+    /// Schools that stand for more than an entry of the register: they have units, journeys or an earlier URN.
     pub in_use: HashSet<SchoolId>,
 }
 
@@ -113,7 +113,8 @@ pub(crate) fn reconcile(
     today: NaiveDate,
     new_id: impl FnMut() -> SchoolId,
 ) -> Vec<Step> {
-    let mut work = Work { schools, register, today, new_id, steps: Vec::new() };
+    let in_use = register.in_use.clone();
+    let mut work = Work { schools, register, in_use, today, new_id, steps: Vec::new() };
     work.schools.sort_by(|a, b| a.urn().cmp(b.urn()));
     for trust in trusts {
         let ids: Vec<SchoolId> = work.of(trust.trust_id).map(|it| it.school_id).collect();
@@ -130,6 +131,7 @@ pub(crate) fn reconcile(
 struct Work<'r, F> {
     schools: Vec<School>,
     register: &'r Register,
+    in_use: HashSet<SchoolId>,
     today: NaiveDate,
     new_id: F,
     steps: Vec<Step>,
@@ -183,10 +185,10 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
         let since = establishment.opened_on.or(closed_on).or(Some(self.today));
         let there = self.of(school.trust_id).find(|it| *it.urn() == details.urn && it.is_here());
         let Some(there) = there.cloned() else {
-            return self.step(school, since, Change::Converted { previous_urn: urn, details });
+            return self.convert(school, since, details);
         };
         // It joined as a school of its own before anyone knew whom it followed, and nothing hangs on it yet.
-        let double = !self.register.in_use.contains(&there.school_id)
+        let double = !self.in_use.contains(&there.school_id)
             && establishment
                 .opened_on
                 .zip(closed_on)
@@ -197,11 +199,22 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
             let into = school.school_id;
             self.step(&there, since, Change::Merged { urn, into, into_urn });
             self.schools.retain(|it| it.school_id != there.school_id);
-            self.step(school, since, Change::Converted { previous_urn: urn_of(school), details });
+            self.convert(school, since, details);
         } else {
             let into = there.school_id;
             let on = closed_on.or(Some(self.today));
             self.step(school, on, Change::Merged { urn, into, into_urn });
+        }
+    }
+
+    /// Lets a school go on under another URN; one that had left joins again on the day it first did.
+    fn convert(&mut self, school: &School, since: Option<NaiveDate>, details: Details) {
+        let previous_urn = school.urn().clone();
+        self.in_use.insert(school.school_id);
+        let after =
+            self.step(school, since, Change::Converted { previous_urn, details: details.clone() });
+        if !school.is_here() {
+            self.step(&after, Some(school.joined_on), Change::Joined { details });
         }
     }
 
@@ -297,8 +310,8 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
         })
     }
 
-    /// Notes a step and takes it, so that the next decision sees it.
-    fn step(&mut self, school: &School, effective_on: Option<NaiveDate>, change: Change) {
+    /// Notes a step and takes it, so that the next decision sees it; gives the school after it.
+    fn step(&mut self, school: &School, effective_on: Option<NaiveDate>, change: Change) -> School {
         let effective_on = effective_on.map(|it| it.min(self.today));
         let mut after = school.clone();
         after.version += 1;
@@ -311,13 +324,10 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
             change,
         });
         if let Some(it) = self.schools.iter_mut().find(|it| it.school_id == school.school_id) {
-            *it = after;
+            *it = after.clone();
         }
+        after
     }
-}
-
-fn urn_of(school: &School) -> Urn {
-    school.urn().clone()
 }
 
 fn belongs(entry: &Registered, group_uid: &GroupUid) -> bool {
