@@ -1,6 +1,8 @@
 //! Every RPC of the contract: where it is served, and to whom it is refused.
 
-use contract::registry::{GetTrustRequest, registry_service_client::RegistryServiceClient};
+use contract::registry::{
+    GetTrustRequest, ListTrustsRequest, registry_service_client::RegistryServiceClient,
+};
 use serde_json::json;
 use tonic::{
     Code, Request,
@@ -42,7 +44,9 @@ async fn call(channel: Channel, method: &rpc::Method, token: Option<&str>) -> Co
     grpc.ready().await.unwrap();
     match grpc.streaming(request, PathAndQuery::try_from(path).unwrap(), codec).await {
         Err(status) => status.code(),
-        Ok(response) => response.into_inner().message().await.map_or_else(|it| it.code(), |_| Code::Ok),
+        Ok(response) => {
+            response.into_inner().message().await.map_or_else(|it| it.code(), |_| Code::Ok)
+        }
     }
 }
 
@@ -76,7 +80,8 @@ async fn nobody_gets_in_without_the_right_token() {
             (Some(weak.as_str()), 403, Code::PermissionDenied),
         ] {
             let client = Client::new(&running, token);
-            let answer = client.send(verb, &path, &[("content-type", "application/json")], "{}").await;
+            let answer =
+                client.send(verb, &path, &[("content-type", "application/json")], "{}").await;
             let reason = answer.refused(status);
             assert!(["UNAUTHENTICATED", "SCOPE_MISSING"].contains(&reason.as_str()), "{name}");
             assert_eq!(call(channel.clone(), method, token).await, code, "{name}");
@@ -94,13 +99,19 @@ async fn what_is_open_tells_nothing_of_anybody() {
         assert_eq!(nobody.get(path).await.status, 200, "{path}");
     }
     let ready = nobody.get("/readyz").await.json();
-    assert_eq!(ready["services"], json!({"registry": "ready", "intelligence": "ready", "improvement": "ready"}));
+    assert_eq!(
+        ready["services"],
+        json!({"registry": "ready", "intelligence": "ready", "improvement": "ready"})
+    );
     assert_eq!(nobody.get("/metrics").await.refused(401), "UNAUTHENTICATED");
     let operator = token(data.path(), "prometheus", None, &["metrics:read"]);
     let metrics = Client::new(&running, Some(&operator)).get("/metrics").await;
     assert!(metrics.text.contains("headway_request_seconds"), "{}", metrics.text);
     assert_eq!(nobody.get("/nowhere").await.refused(404), "PATH_UNKNOWN");
-    assert_eq!(nobody.send("DELETE", "/v1/trusts", &[], "").await.refused(405), "METHOD_NOT_ALLOWED");
+    assert_eq!(
+        nobody.send("DELETE", "/v1/trusts", &[], "").await.refused(405),
+        "METHOD_NOT_ALLOWED"
+    );
     running.stop().await;
 }
 
@@ -111,9 +122,12 @@ async fn the_document_lists_every_route_and_no_other() {
     let document = Client::new(&running, None).get("/openapi.json").await.json();
     let mut listed: Vec<String> = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        listed.extend(item.as_object().unwrap().keys().map(|verb| format!("{} {path}", verb.to_uppercase())));
+        listed.extend(
+            item.as_object().unwrap().keys().map(|verb| format!("{} {path}", verb.to_uppercase())),
+        );
     }
-    let mut declared: Vec<_> = rpc::methods().map(|it| format!("{} {}", it.verb, it.path)).collect();
+    let mut declared: Vec<_> =
+        rpc::methods().map(|it| format!("{} {}", it.verb, it.path)).collect();
     listed.sort();
     declared.sort();
     assert_eq!(listed, declared);
@@ -125,11 +139,12 @@ async fn a_refusal_over_grpc_says_what_rest_says() {
     let data = folder();
     let running = Running::serve(data.path(), &[]).await;
     let token = token(data.path(), "reader", None, &["registry:read"]);
-    let mut request = Request::new(GetTrustRequest { trust_id: "x".to_owned() });
+    let mut request =
+        Request::new(ListTrustsRequest { page_size: Some(0), ..ListTrustsRequest::default() });
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     let mut client = RegistryServiceClient::new(channel(&running).await);
-    let status = client.get_trust(request).await.unwrap_err();
-    let answer = Client::new(&running, Some(&token)).get("/v1/trusts/x").await;
+    let status = client.list_trusts(request).await.unwrap_err();
+    let answer = Client::new(&running, Some(&token)).get("/v1/trusts?pageSize=0").await;
     assert_eq!(answer.refused(400), "REQUEST_INVALID");
     let body = answer.json();
     assert_eq!(status.code(), Code::InvalidArgument);

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod access;
+mod demonstration;
+mod refusals;
 mod running;
 mod story;
 mod tidy;

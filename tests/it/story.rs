@@ -11,11 +11,11 @@ use crate::running::{Client, Running, command, eventually, folder, root, token};
 const SERVICES: [&str; 3] = ["registry", "intelligence", "improvement"];
 /// The trust of the small register that the demonstration uses.
 const GROUP_UID: &str = "5453";
-const URN: &str = "140220";
+pub(crate) const URN: &str = "140220";
 const PUPILS: u32 = 40;
 
 /// Services under way, together or apart, over one folder of keys.
-struct Deployed {
+pub(crate) struct Deployed {
     running: Vec<Running>,
     data: tempfile::TempDir,
     arguments: Vec<String>,
@@ -23,7 +23,7 @@ struct Deployed {
 }
 
 impl Deployed {
-    async fn together(arguments: Vec<String>) -> Self {
+    pub(crate) async fn together(arguments: Vec<String>) -> Self {
         let mut deployed = Self { running: vec![], data: folder(), arguments, apart: false };
         deployed.start().await;
         deployed
@@ -51,27 +51,35 @@ impl Deployed {
         }
     }
 
+    pub(crate) async fn end(mut self) {
+        self.stop().await;
+    }
+
+    pub(crate) fn url(&self, service: usize) -> String {
+        self.running.get(service).unwrap_or(&self.running[0]).url.clone()
+    }
+
     async fn stop(&mut self) {
         for running in self.running.drain(..) {
             running.stop().await;
         }
     }
 
-    fn data(&self) -> &Path {
+    pub(crate) fn data(&self) -> &Path {
         self.data.path()
     }
 
     /// A client at the door of one service.
-    fn client(&self, service: usize, token: &str) -> Client {
+    pub(crate) fn client(&self, service: usize, token: &str) -> Client {
         Client::new(self.running.get(service).unwrap_or(&self.running[0]), Some(token))
     }
 }
 
 /// Who takes part.
-struct Cast {
-    trust: String,
-    admin: String,
-    vendor: String,
+pub(crate) struct Cast {
+    pub(crate) trust: String,
+    pub(crate) admin: String,
+    pub(crate) vendor: String,
 }
 
 async fn tell(deployed: &mut Deployed) {
@@ -93,26 +101,30 @@ async fn tell(deployed: &mut Deployed) {
 
     deployed.start().await;
     let improvement = deployed.client(2, &cast.admin);
-    let again = improvement.get(&format!("/v1/projects/{}", project["projectId"].as_str().unwrap())).await;
+    let again =
+        improvement.get(&format!("/v1/projects/{}", project["projectId"].as_str().unwrap())).await;
     assert_eq!(again.done(), project);
     let registry = deployed.client(0, &cast.admin);
-    let again = registry.get(&format!("/v1/journeys/{}", journey["journeyId"].as_str().unwrap())).await;
+    let again =
+        registry.get(&format!("/v1/journeys/{}", journey["journeyId"].as_str().unwrap())).await;
     assert_eq!(again.done()["settled"], "PHASE_IMPROVE");
     deployed.stop().await;
 }
 
 /// Imports the register, creates the trust, and gives out its credentials.
-async fn found(deployed: &Deployed) -> Cast {
+pub(crate) async fn found(deployed: &Deployed) -> Cast {
     let operator = token(deployed.data(), "operator", None, &["platform:write", "registry:read"]);
     let registry = deployed.client(0, &operator);
     let register = std::fs::read(root().join("services/headway/data/register.csv")).unwrap();
     let headers = [("content-type", "text/csv")];
-    let report = registry.send("POST", "/v1/establishment-imports", &headers, register.clone()).await.done();
+    let report =
+        registry.send("POST", "/v1/establishment-imports", &headers, register.clone()).await.done();
     assert_eq!(report["quarantined"], 0, "{report}");
     let again = registry.send("POST", "/v1/establishment-imports", &headers, register).await.done();
     assert_eq!((&again["added"], &again["changed"]), (&json!(0), &json!(0)), "{again}");
     let trust = json!({"name": "A trust", "groupUid": GROUP_UID});
-    let trust = registry.post("/v1/trusts", &trust).await.done()["trustId"].as_str().unwrap().to_owned();
+    let trust =
+        registry.post("/v1/trusts", &trust).await.done()["trustId"].as_str().unwrap().to_owned();
     let scopes: Vec<String> = rpc::all_scopes()
         .filter(|it| *it != rpc::Scope::PlatformWrite)
         .map(rpc::scope_name)
@@ -120,12 +132,13 @@ async fn found(deployed: &Deployed) -> Cast {
     let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
     let admin = token(deployed.data(), "admin", Some(&trust), &scopes);
     let vendor = token(deployed.data(), "vendor", Some(&trust), &["records:write"]);
-    let schools = deployed.client(0, &admin).get(&format!("/v1/trusts/{trust}/schools")).await.done();
+    let schools =
+        deployed.client(0, &admin).get(&format!("/v1/trusts/{trust}/schools")).await.done();
     assert_eq!(schools["schools"].as_array().unwrap().len(), 13);
     Cast { trust, admin, vendor }
 }
 
-async fn feed(deployed: &Deployed, cast: &Cast) -> String {
+pub(crate) async fn feed(deployed: &Deployed, cast: &Cast) -> String {
     let intelligence = deployed.client(1, &cast.admin);
     let path = format!("/v1/trusts/{}/feeds", cast.trust);
     let feed = json!({
@@ -156,7 +169,8 @@ async fn push(deployed: &Deployed, cast: &Cast, feed: &str) {
     for week in 1..=16_u64 {
         for day in 0..5 {
             let date = monday - Days::new(7 * week) + Days::new(day);
-            let ill = if week == 1 { PUPILS / 3 } else { 2 + u32::try_from((week + day) % 2).unwrap() };
+            let ill =
+                if week == 1 { PUPILS / 3 } else { 2 + u32::try_from((week + day) % 2).unwrap() };
             registers.push(register(date, ill));
         }
     }
@@ -234,7 +248,8 @@ async fn journey(deployed: &Deployed, cast: &Cast) -> Value {
     let headers = [("content-type", "application/json"), ("if-match", etag)];
     let moved = registry.send("POST", &path, &headers, entered.to_string()).await.done();
     assert_eq!(moved["settled"], "PHASE_IMPROVE");
-    let before = format!("/v1/journeys/{}?effectiveOn=2026-08-31", journey["journeyId"].as_str().unwrap());
+    let before =
+        format!("/v1/journeys/{}?effectiveOn=2026-08-31", journey["journeyId"].as_str().unwrap());
     assert_eq!(registry.get(&before).await.done()["settled"], "PHASE_REPAIR");
     moved
 }

@@ -14,7 +14,8 @@ fn files() -> Vec<PathBuf> {
         .output()
         .unwrap();
     let listed = String::from_utf8(output.stdout).unwrap();
-    let files: Vec<_> = listed.lines().map(PathBuf::from).filter(|it| root().join(it).is_file()).collect();
+    let files: Vec<_> =
+        listed.lines().map(PathBuf::from).filter(|it| root().join(it).is_file()).collect();
     assert!(files.len() > 50, "git lists the files");
     files
 }
@@ -71,7 +72,10 @@ fn each_layer_keeps_to_its_own() {
             forbid("app", &[".begin().await", ".commit().await", ".write(ctx", ".write(&ctx"]);
         }
         if rest.contains("/domain/") {
-            forbid("another layer: the domain does no I/O", &["async fn", "contract::", "rpc::now", "tokio::"]);
+            forbid(
+                "another layer: the domain does no I/O",
+                &["async fn", "contract::", "rpc::now", "tokio::"],
+            );
         }
     }
     nowhere("layers", &found);
@@ -82,7 +86,8 @@ fn no_service_depends_on_another() {
     let services = ["registry", "intelligence", "improvement"];
     let mut found = Vec::new();
     for service in services {
-        let manifest = fs::read_to_string(root().join(format!("services/{service}/Cargo.toml"))).unwrap();
+        let manifest =
+            fs::read_to_string(root().join(format!("services/{service}/Cargo.toml"))).unwrap();
         let others = services.iter().filter(|it| manifest.contains(&format!("\n{it}.workspace")));
         found.extend(others.map(|it| format!("{service} depends on {it}")));
     }
@@ -92,7 +97,13 @@ fn no_service_depends_on_another() {
 #[test]
 fn nothing_is_put_off_and_nothing_is_narrated() {
     // Written apart, so that this file does not accuse itself.
-    let banned = [["TO", "DO"], ["FIX", "ME"], ["for ", "now"], ["in a real ", "system"], ["place", "holder"]];
+    let banned = [
+        ["TO", "DO"],
+        ["FIX", "ME"],
+        ["for ", "now"],
+        ["in a real ", "system"],
+        ["place", "holder"],
+    ];
     let banned = banned.map(|it| it.concat());
     let mut found = Vec::new();
     for (path, text) in of("rs").into_iter().chain(of("proto")).chain(of("sql")).chain(of("md")) {
@@ -114,7 +125,8 @@ fn the_clock_and_the_environment_enter_in_one_place() {
         if homes.iter().any(|it| place.contains(it)) {
             continue;
         }
-        for word in ["Utc::now(", "SystemTime::now(", "Uuid::now_v7(", "Uuid::new_v4(", "env::var("] {
+        for word in ["Utc::now(", "SystemTime::now(", "Uuid::now_v7(", "Uuid::new_v4(", "env::var("]
+        {
             if text.contains(word) {
                 found.push(format!("{place}: {word}"));
             }

@@ -25,15 +25,17 @@ pub struct Part {
     pub db: Db,
 }
 
-/// One router for REST, gRPC, health, metrics and documents, which knows its callers by their tokens.
+/// One router for REST, gRPC, health, metrics and documents, which knows its callers by their tokens. `shared` is what
+/// belongs to no one service.
 pub async fn front(
     parts: Vec<Part>,
+    shared: Router,
     grpc: Routes,
     keys: Keys,
     metrics: PrometheusHandle,
 ) -> Router {
     let parts = Arc::new(parts);
-    let rest = parts.iter().fold(Router::new(), |router, it| router.merge(it.rest.clone()));
+    let rest = parts.iter().fold(shared, |router, it| router.merge(it.rest.clone()));
     let grpc = operate::describe(grpc).await.into_axum_router().reset_fallback();
     rest.merge(grpc)
         .merge(operate::routes(Arc::clone(&parts), metrics))

@@ -138,10 +138,10 @@ impl SchoolNumber {
 
 /// A civil date as the contracts write it: `YYYY-MM-DD`.
 pub fn date(text: &str) -> Result<chrono::NaiveDate, Fault> {
-    if text.len() == 10 {
-        if let Ok(date) = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-            return Ok(date);
-        }
+    if text.len() == 10
+        && let Ok(date) = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
+    {
+        return Ok(date);
     }
     Err(Fault::new(Reason::FieldInvalid, "must be a date: YYYY-MM-DD"))
 }

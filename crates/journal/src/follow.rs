@@ -61,7 +61,7 @@ async fn catch_up(
         SubscribeRequest { service: source.to_owned(), after: u64::try_from(after).unwrap_or(0) };
     let stream = JournalServiceClient::new(peer).subscribe(request).await.map_err(unreachable)?;
     let mut groups = stream.into_inner().ready_chunks(GROUP);
-    let (mut handled, mut expected) = (0, after + 1);
+    let (mut count, mut expected) = (0, after + 1);
     while let Some(group) = groups.next().await {
         let mut events = Vec::with_capacity(group.len());
         for event in group {
@@ -75,10 +75,10 @@ async fn catch_up(
             expected += 1;
             events.push(event);
         }
-        handled += events.len() as u64;
+        count += events.len() as u64;
         apply(own, source, Arc::clone(handler), events).await?;
     }
-    Ok(handled)
+    Ok(count)
 }
 
 async fn apply(
@@ -144,7 +144,7 @@ impl TryFrom<Event> for Recorded {
             stream: event.stream,
             version: event.version,
             kind: event.r#type,
-            data: event.data.into(),
+            data: event.data,
             effective_on: event
                 .effective_on
                 .map(|it| it.parse())

@@ -193,7 +193,7 @@ fn show(event: &Recorded, reach: Reach, rendered: bool) -> Result<Event> {
         actor: event.actor.clone(),
         correlation_id: event.correlation_id.to_string(),
         causation_id: event.causation_id.map(|it| it.to_string()),
-        data: event.data.clone().into(),
+        data: event.data.clone(),
         rendered,
     })
 }
@@ -208,7 +208,7 @@ fn render(event: &Recorded) -> Result<Value> {
     serde_json::to_value(message).map_err(Error::internal)
 }
 
-/// `Subscribe` as server-sent events: CloudEvents 1.0 in JSON, the position as the event's id.
+/// `Subscribe` as server-sent events: `CloudEvents` 1.0 in JSON, the position as the event's id.
 async fn sse(journals: Journals, mut request: Request) -> Result<Response> {
     let method = rpc::method(NAME, "Subscribe");
     let ctx = Ctx::enter(request.extensions().get::<rpc::Caller>(), method)?;

@@ -10,7 +10,7 @@ use axum::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use prost_reflect::{Kind, MessageDescriptor};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -65,11 +65,16 @@ pub fn parse<M: DeserializeOwned>(input: &MessageDescriptor, value: &Value) -> R
 
 /// Writes a message, with its version as a strong `ETag`.
 pub fn answer(status: StatusCode, message: &impl Serialize) -> Result<Response> {
-    let value = serde_json::to_value(message).map_err(Error::internal)?;
-    let mut response = (status, Body::from(value.to_string())).into_response();
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: Option<u32>,
+    }
+    let body = serde_json::to_vec(message).map_err(Error::internal)?;
+    let Versioned { version } = serde_json::from_slice(&body).map_err(Error::internal)?;
+    let mut response = (status, Body::from(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(version) = value.get("version").and_then(Value::as_u64) {
+    if let Some(version) = version {
         let tag = HeaderValue::from_str(&format!("\"{version}\"")).map_err(Error::internal)?;
         headers.insert(header::ETAG, tag);
     }

@@ -88,7 +88,11 @@ pub struct Overrides {
 
 impl Config {
     /// Defaults, then the file, then the overrides. `data_dir` replaces the default's when no other source gives one.
-    pub fn load(overrides: &Overrides, listen: Option<SocketAddr>, data_dir: Option<&str>) -> Result<Self> {
+    pub fn load(
+        overrides: &Overrides,
+        listen: Option<SocketAddr>,
+        data_dir: Option<&str>,
+    ) -> Result<Self> {
         let mut table: Table = toml::from_str(DEFAULTS).context("the default settings")?;
         if let Some(folder) = data_dir {
             table.insert("data_dir".to_owned(), folder.into());
@@ -140,7 +144,8 @@ impl Config {
             Service::Improvement => &self.peers.improvement,
         };
         let name = service.name();
-        peer.as_deref().with_context(|| format!("say where {name} runs: [peers] {name} = \"http://…\""))
+        peer.as_deref()
+            .with_context(|| format!("say where {name} runs: [peers] {name} = \"http://…\""))
     }
 }
 

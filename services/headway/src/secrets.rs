@@ -29,9 +29,9 @@ impl Secrets {
         let mut fresh = [0; 32];
         getrandom::fill(&mut fresh).map_err(io::Error::other)?;
         create_private(&path, &fresh)?;
-        let key = fs::read(&path)?.try_into().map_err(|_| {
-            io::Error::other(format!("{} must hold 32 bytes", path.display()))
-        })?;
+        let key = fs::read(&path)?
+            .try_into()
+            .map_err(|_| io::Error::other(format!("{} must hold 32 bytes", path.display())))?;
         Ok(Self { tokens, pupils: PupilKey(key) })
     }
 }

@@ -28,9 +28,8 @@ pub(crate) async fn gias(settings: &Overrides, file: &Path) -> Result<()> {
     let name = file.display().to_string();
     let mut bytes = Vec::new();
     File::open(file).and_then(|mut it| it.read_to_end(&mut bytes)).with_context(|| name.clone())?;
-    let bar = ProgressBar::new(bytes.len() as u64).with_style(ProgressStyle::with_template(
-        "{wide_bar} {bytes}/{total_bytes} {msg}",
-    )?);
+    let bar = ProgressBar::new(bytes.len() as u64)
+        .with_style(ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {msg}")?);
     bar.set_message(name.clone());
     let report = push(peer, &bytes, &bar).await.with_context(|| name)?;
     bar.finish_and_clear();
@@ -38,12 +37,16 @@ pub(crate) async fn gias(settings: &Overrides, file: &Path) -> Result<()> {
 }
 
 /// Streams a file's bytes to the registry.
-pub(crate) async fn push(peer: Peer, bytes: &[u8], bar: &ProgressBar) -> Result<EstablishmentImport> {
+pub(crate) async fn push(
+    peer: Peer,
+    bytes: &[u8],
+    bar: &ProgressBar,
+) -> Result<EstablishmentImport> {
     let bar = bar.clone();
     let chunks: Vec<_> = bytes.chunks(CHUNK).map(<[u8]>::to_vec).collect();
     let stream = futures::stream::iter(chunks.into_iter().map(move |chunk| {
         bar.inc(chunk.len() as u64);
-        ImportEstablishmentsRequest { chunk: chunk.into() }
+        ImportEstablishmentsRequest { chunk }
     }));
     let mut client = RegistryServiceClient::new(peer);
     client.import_establishments(stream).await.map(tonic::Response::into_inner).map_err(refused)
@@ -59,7 +62,12 @@ fn print(report: &EstablishmentImport) -> Result<()> {
     let kind = kind.trim_start_matches("REGISTER_FILE_").to_lowercase();
     say(format_args!(
         "{kind}: {} rows: {} added, {} changed, {} unchanged, {} quarantined; {} closed",
-        report.rows, report.added, report.changed, report.unchanged, report.quarantined, report.closed
+        report.rows,
+        report.added,
+        report.changed,
+        report.unchanged,
+        report.quarantined,
+        report.closed
     ))?;
     for row in report.quarantine.iter().take(SHOWN) {
         let column = row.column.as_deref().unwrap_or("row");

@@ -5,7 +5,9 @@ pub(crate) mod client;
 pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod journal;
+mod rest;
 pub(crate) mod serve;
+mod stage;
 
 use std::io::{self, Write};
 

@@ -69,18 +69,16 @@ fn holidays(year: i32) -> [(NaiveDate, NaiveDate); 8] {
     ]
 }
 
-/// Easter Sunday (Meeus, Jones and Butcher).
+/// Easter Sunday, the first after the full moon of spring; true from 1900 to 2099 (Gauss).
 fn easter(year: i32) -> NaiveDate {
-    let (a, b, c) = (year % 19, year / 100, year % 100);
-    let (d, e) = (b / 4, b % 4);
-    let g = (8 * b + 13) / 25;
-    let h = (19 * a + b - d - g + 15) % 30;
-    let (i, k) = (c / 4, c % 4);
-    let l = (32 + 2 * e + 2 * i - h - k) % 7;
-    let m = (a + 11 * h + 19 * l) / 433;
-    let month = (h + l - 7 * m + 90) / 25;
-    let day = (h + l - 7 * m + 33 * month + 19) % 32;
-    date(year, month.unsigned_abs(), day.unsigned_abs())
+    let moon = (19 * (year % 19) + 24) % 30;
+    let sunday = (2 * (year % 4) + 4 * (year % 7) + 6 * moon + 5) % 7;
+    let days = match moon + sunday {
+        35 => 28,
+        34 if moon == 28 && year % 19 > 10 => 27,
+        days => days,
+    };
+    later(date(year, 3, 22), days.unsigned_abs().into())
 }
 
 #[cfg(test)]

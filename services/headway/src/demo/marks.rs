@@ -102,7 +102,7 @@ impl<'a> Day<'a> {
             return match seed.of(4).below(20) {
                 0..13 => ["O"; 2],
                 13..18 => [PRESENT[0], "O"],
-                _ if pupil.truancy > 4.0 => ["E"; 2],
+                _ if pupil.truancy > 4.0 && pupil.year_group > 2 => ["E"; 2],
                 _ => ["M", PRESENT[1]],
             };
         }
@@ -176,7 +176,7 @@ fn climate(seed: Seed, trend: Trend, day: NaiveDate, today: NaiveDate) -> f64 {
     let drift = match trend {
         Trend::Steady => 1.0,
         Trend::Declining => 1.0 + 0.95 * ramp,
-        Trend::Improving => 1.0 - 0.45 * ramp,
+        Trend::Improving => 1.0 - 0.55 * ramp,
     };
     level * luck * season(day) * drift
 }

@@ -9,6 +9,7 @@ mod plan;
 mod pupils;
 mod random;
 mod school;
+pub mod story;
 
 pub use plan::{Changes, Plan, Push};
 pub use school::{School, Trend};

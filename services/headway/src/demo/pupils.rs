@@ -105,7 +105,9 @@ impl Intake {
             until,
             illness: 0.3 + 2.6 * seed.of(4).share().powi(3),
             truancy: match troubled {
-                it if it > 0.99 => 14.0,
+                // Severely absent: fewer of the younger ones.
+                it if year_group < 7 && it > 0.993 => 44.0,
+                it if year_group >= 7 && it > 0.985 => 19.0,
                 it if it > 0.93 => 4.5,
                 it if it > 0.75 => 1.4,
                 _ => 0.35,

@@ -47,6 +47,8 @@ async fn learn(tx: &mut Tx, event: &Recorded) -> Result<()> {
 }
 
 /// Stores a school as the registry now has it. Joining ends a departure; an update leaves one as it is.
+///
+/// A LAESTAB or UKPRN that is not well formed only means that nobody can name the school by it here.
 async fn put(
     tx: &mut Tx,
     event: &Recorded,
@@ -63,13 +65,8 @@ async fn put(
         school_id,
         trust_id: TrustId(event.trust_id),
         urn: told(Urn::parse(&details.urn))?,
-        laestab: details
-            .laestab
-            .as_deref()
-            .map(Laestab::parse)
-            .transpose()
-            .map_err(Error::internal)?,
-        ukprn: details.ukprn.as_deref().map(Ukprn::parse).transpose().map_err(Error::internal)?,
+        laestab: details.laestab.as_deref().and_then(|it| Laestab::parse(it).ok()),
+        ukprn: details.ukprn.as_deref().and_then(|it| Ukprn::parse(it).ok()),
         departure,
         successor_urn,
     };

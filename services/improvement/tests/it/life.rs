@@ -103,7 +103,7 @@ async fn doors_agree_on_a_whole_life(database: Database) {
     assert_eq!(rest_list["projects"][0], rest[rest.len() - 2]);
     assert_eq!(grpc_list["projects"][0], grpc[grpc.len() - 2]);
     let refused = rest.iter().filter(|it| it.is_string()).count();
-    assert_eq!(refused, 7, "{rest:#?}");
+    assert_eq!(refused, 6, "{rest:#?}");
 
     let closed = &rest[rest.len() - 2];
     assert_eq!(closed["state"], "PROJECT_STATE_CLOSED");

@@ -30,7 +30,7 @@ async fn whole_files(database: Database) {
     for (name, rows, added, ignored, quarantined) in [
         ("edubasealldata20220718.csv", 20_188, 20_188, 0, 0),
         ("links_edubasealldata20250422.csv", 33_801, 33_801, 0, 0),
-        ("allgroupsdata2022-07.csv", 6_905, 6_905, 0, 0),
+        ("allgroupsdata2022-07.csv", 6_904, 6_904, 0, 0),
         ("alllinksdata_2022-07-04.csv", 20_613, 10_009, 10_604, 0),
     ] {
         let bytes = file(name);

@@ -125,6 +125,10 @@ fn every_mark_is_of_a_pupil_on_roll_and_pupils_move_up() {
     assert!(moved_school > 50, "the merged school's pupils: {moved_school}");
 }
 
+fn number(count: usize) -> f64 {
+    u32::try_from(count).unwrap().into()
+}
+
 #[test]
 fn rates_are_plausible() {
     let mut schools: BTreeMap<String, (u32, u32)> = BTreeMap::new();
@@ -150,7 +154,7 @@ fn rates_are_plausible() {
         let own: Vec<_> = pupils.iter().filter(|it| it.0.0 == urn).map(|it| it.1).collect();
         let share = |limit: u32| {
             let over = own.iter().filter(|it| it.0 * 100 >= it.1 * limit).count();
-            100.0 * over as f64 / own.len() as f64
+            100.0 * number(over) / number(own.len())
         };
         let (persistent, severe) = (share(10), share(50));
         println!(
@@ -165,17 +169,19 @@ fn rates_are_plausible() {
     }
 }
 
-/// Attendance by week of one school.
-fn weeks(plan: &Plan, urn: &str) -> Vec<f64> {
-    let mut weeks: BTreeMap<NaiveDate, (u32, u32)> = BTreeMap::new();
-    for push in all(plan).filter(|it| it.urn == urn) {
+/// Attendance by week of each school.
+fn weeks(plan: &Plan) -> BTreeMap<String, Vec<f64>> {
+    let mut weeks: BTreeMap<String, BTreeMap<NaiveDate, (u32, u32)>> = BTreeMap::new();
+    for push in all(plan) {
+        let school = weeks.entry(push.urn.clone()).or_default();
         for (day, register) in registers(&push) {
             let (missed, possible) = count(&register.marks);
-            let week = weeks.entry(crate::demo::days::monday(day)).or_default();
+            let week = school.entry(crate::demo::days::monday(day)).or_default();
             *week = (week.0 + missed, week.1 + possible);
         }
     }
-    weeks.values().map(|it| 100.0 - 100.0 * f64::from(it.0) / f64::from(it.1)).collect()
+    let percent = |it: &(u32, u32)| 100.0 - 100.0 * f64::from(it.0) / f64::from(it.1);
+    weeks.iter().map(|(urn, weeks)| (urn.clone(), weeks.values().map(percent).collect())).collect()
 }
 
 /// How far the latest week lies from the centre, in units of the natural process limits of the weeks before the last 8.
@@ -189,14 +195,14 @@ fn strain(weeks: &[f64]) -> f64 {
 
 #[test]
 fn a_decline_and_an_improvement_show_and_a_steady_school_stays_within_its_limits() {
-    let plan = plan();
+    let weeks = weeks(&plan());
     for (urn, expected) in [("100002", -1.0), ("100003", 1.0)] {
-        let strain = strain(&weeks(&plan, urn)) * expected;
+        let strain = strain(&weeks[urn]) * expected;
         println!("{urn}: {strain:.2}");
         assert!(strain > 1.0, "{urn}: {strain}");
     }
     for urn in ["100006", "100007"] {
-        let strain = strain(&weeks(&plan, urn));
+        let strain = strain(&weeks[urn]);
         println!("{urn}: {strain:.2}");
         assert!(strain.abs() < 1.0, "{urn}: {strain}");
     }
@@ -231,10 +237,9 @@ fn live_registers_come_by_the_form_and_at_weekends_settle_what_was_open() {
 /// Run in release to see the speed: `cargo test --release -p headway speed -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement, not a test"]
-#[expect(clippy::disallowed_methods, reason = "measures time")]
 fn speed() {
     let plan = plan();
     let start = std::time::Instant::now();
     let marks: usize = all(&plan).map(|it| it.marks).sum();
-    println!("{marks} marks, {:.0} a second", marks as f64 / start.elapsed().as_secs_f64());
+    println!("{marks} marks, {:.0} a second", number(marks) / start.elapsed().as_secs_f64());
 }

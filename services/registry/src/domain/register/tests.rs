@@ -210,7 +210,7 @@ fn a_closed_school_converts_merges_or_leaves() {
         let mut world = World::new(&[trust(1, Some("10")), trust(2, Some("12"))]);
         let other = open("100002", Some("10"), Some("2000-09-01"));
         world.learn(&[open("100001", Some("10"), None), other.clone()], &[]);
-        world.schools.iter().for_each(|it| drop(world.in_use.insert(it.school_id)));
+        world.in_use.extend(world.schools.iter().map(|it| it.school_id));
         let mut entries = vec![closed("100001", "2026-08-31"), other];
         entries.extend_from_slice(after);
         assert_eq!(world.learn(&entries, links), expected);

@@ -1,0 +1,277 @@
+//! The contract's messages into what the service decides on, and back.
+
+use std::collections::BTreeSet;
+
+use calendar::AcademicYear;
+use chrono::{Days, NaiveDate};
+use contract::{common::ErrorReason, intelligence as pb};
+use identity::{SchoolNumber, TrustId};
+use rpc::{Error, Fault, Fields, Reason, Result};
+use uuid::Uuid;
+
+use crate::{
+    app::{NamedFeed, Question, Standing},
+    domain::{
+        AttendanceCode, Batch, BatchState, Complaint, CreateFeed, Measure, Observation,
+        RecordResult, Signal, SignalState, Transition,
+    },
+    wire,
+};
+
+/// The longest stretch observations are listed for, in days: four years.
+const STRETCH: u64 = 4 * 366;
+/// The longest name of a feed or a client, in characters.
+const NAME: usize = 200;
+/// Schools a feed may name.
+const SCHOOLS: usize = 1000;
+
+impl TryFrom<pb::CreateFeedRequest> for CreateFeed {
+    type Error = Error;
+
+    fn try_from(it: pb::CreateFeedRequest) -> Result<Self> {
+        let mut fields = Fields::new();
+        let trust_id = fields.take("/trustId", TrustId::parse(&it.trust_id));
+        let mut kinds = BTreeSet::new();
+        for (index, kind) in it.kinds().enumerate() {
+            let kind = wire::kind(kind).ok_or_else(|| Fault::invalid("is not a kind of record"));
+            kinds.extend(fields.take(&format!("/kinds/{index}"), kind));
+        }
+        if it.kinds.is_empty() {
+            fields.required("/kinds", None::<()>);
+        }
+        if it.urns.len() > SCHOOLS {
+            fields.refuse("/urns", Fault::invalid(format!("may name at most {SCHOOLS} schools")));
+        }
+        for (index, urn) in it.urns.iter().enumerate() {
+            fields.take(&format!("/urns/{index}"), SchoolNumber::parse(urn));
+        }
+        let name = name(&mut fields, "/name", it.name);
+        let client_id = self::name(&mut fields, "/clientId", it.client_id);
+        let urns = it.urns;
+        fields.done(|| {
+            Some(Self { trust_id: trust_id?, name: name?, client_id: client_id?, kinds, urns })
+        })
+    }
+}
+
+fn name(fields: &mut Fields, pointer: &str, text: String) -> Option<String> {
+    if text.chars().count() > NAME {
+        fields.refuse(pointer, Fault::invalid(format!("must be at most {NAME} characters")));
+        return None;
+    }
+    fields.text(pointer, text)
+}
+
+impl Question {
+    pub(super) fn read(it: &pb::ListObservationsRequest, today: NaiveDate) -> Result<Self> {
+        let mut fields = Fields::new();
+        let trust_id = fields.take("/trustId", TrustId::parse(&it.trust_id));
+        let measures = match it.measure.as_deref() {
+            None => Some(Measure::ALL.to_vec()),
+            Some(key) => {
+                let measure = Measure::parse(key).ok_or_else(|| {
+                    let known = Measure::ALL.map(|it| it.definition().key);
+                    Fault::invalid("is not a measure").accepting(known)
+                });
+                fields.take("/measure", measure).map(|it| vec![it])
+            }
+        };
+        let number = fields.optional("/urn", it.urn.as_deref(), SchoolNumber::parse);
+        let kind = fields.required("/periodKind", wire::period(it.period_kind()));
+        let from = fields.optional("/from", it.from.as_deref(), identity::date);
+        let to = fields.optional("/to", it.to.as_deref(), identity::date);
+        let this_year = AcademicYear::of(today).starts_on();
+        let (from, to) = (from.map(|it| it.unwrap_or(this_year)), to.map(|it| it.unwrap_or(today)));
+        if let (Some(from), Some(to)) = (from, to) {
+            let latest = from.checked_add_days(Days::new(STRETCH));
+            if to < from {
+                fields.refuse("/to", Fault::invalid(format!("is before {from}")));
+            } else if latest.is_none_or(|it| it < to) {
+                fields.refuse("/to", Fault::invalid("is more than 4 years after from"));
+            }
+        }
+        let by_year_group = it.by_year_group.unwrap_or(false);
+        fields.done(|| {
+            number?;
+            Some(Self {
+                trust_id: trust_id?,
+                measures: measures?,
+                number: it.urn.clone(),
+                kind: kind?,
+                from: from?,
+                to: to?,
+                by_year_group,
+            })
+        })
+    }
+}
+
+impl TryFrom<pb::CreateSignalTransitionRequest> for Transition {
+    type Error = Error;
+
+    fn try_from(it: pb::CreateSignalTransitionRequest) -> Result<Self> {
+        let mut fields = Fields::new();
+        let to = wire::signal_state(it.to()).filter(|it| *it != SignalState::Raised);
+        let to = fields.take(
+            "/to",
+            to.ok_or_else(|| Fault::invalid("must be acknowledged, actioned or dismissed")),
+        );
+        let project_id = fields.optional("/projectId", it.project_id.as_deref(), |text| {
+            Uuid::try_parse(text).map_err(|_| Fault::new(Reason::FieldInvalid, "must be a UUID"))
+        });
+        let rationale = match it.rationale {
+            None => Some(None),
+            Some(text) => fields.text("/rationale", text).map(Some),
+        };
+        fields.done(|| Some(Self { to: to?, project_id: project_id?, rationale: rationale? }))
+    }
+}
+
+impl From<NamedFeed> for pb::Feed {
+    fn from(NamedFeed { feed: it, urns }: NamedFeed) -> Self {
+        Self {
+            feed_id: it.feed_id.to_string(),
+            trust_id: it.trust_id.to_string(),
+            name: it.name,
+            client_id: it.client_id,
+            kinds: it.kinds.into_iter().map(|it| pb::RecordKind::from(it).into()).collect(),
+            urns,
+            version: it.version,
+            created_at: Some(it.created_at.into()),
+        }
+    }
+}
+
+impl From<Batch> for pb::Batch {
+    fn from(it: Batch) -> Self {
+        Self {
+            batch_id: it.batch_id.to_string(),
+            feed_id: it.feed_id.to_string(),
+            trust_id: it.trust_id.to_string(),
+            state: pb::BatchState::from(it.state).into(),
+            dry_run: it.state == BatchState::Validated,
+            records: it.totals.records,
+            accepted: it.totals.accepted,
+            unchanged: it.totals.unchanged,
+            corrected: it.totals.corrected,
+            parked: it.totals.parked,
+            rejected: it.totals.rejected,
+            received_at: Some(it.received_at.into()),
+        }
+    }
+}
+
+impl From<RecordResult> for pb::RecordResult {
+    fn from(it: RecordResult) -> Self {
+        Self {
+            line: it.line,
+            external_id: it.external_id,
+            outcome: pb::RecordOutcome::from(it.outcome).into(),
+            problems: it.problems.into_iter().map(Into::into).collect(),
+            superseded_by_urn: it.superseded_by_urn,
+        }
+    }
+}
+
+impl From<Complaint> for pb::RecordProblem {
+    fn from(it: Complaint) -> Self {
+        let reason = ErrorReason::try_from(it.reason).unwrap_or_default().into();
+        Self { pointer: it.pointer, reason, detail: it.detail }
+    }
+}
+
+impl From<&AttendanceCode> for pb::AttendanceCode {
+    fn from(it: &AttendanceCode) -> Self {
+        Self {
+            code: it.code.clone(),
+            meaning: it.meaning.clone(),
+            statistical_class: pb::StatisticalClass::from(it.class).into(),
+            valid_from: it.valid_from.map(|it| it.to_string()),
+            valid_to: it.valid_to.map(|it| it.to_string()),
+        }
+    }
+}
+
+impl From<Measure> for pb::Measure {
+    fn from(it: Measure) -> Self {
+        let definition = it.definition();
+        let good = if definition.higher_is_better {
+            pb::GoodDirection::Higher
+        } else {
+            pb::GoodDirection::Lower
+        };
+        Self {
+            measure: definition.key.to_owned(),
+            name: definition.name.to_owned(),
+            numerator: definition.numerator.to_owned(),
+            denominator: definition.denominator.to_owned(),
+            unit: "percent".to_owned(),
+            good: good.into(),
+            source: definition.source.to_owned(),
+        }
+    }
+}
+
+impl From<Observation> for pb::Observation {
+    fn from(it: Observation) -> Self {
+        let counts = it.value.as_ref().ok().map(|it| (it.numerator, it.denominator));
+        let count = |it: u64| u32::try_from(it).ok();
+        let result = match it.value {
+            Ok(share) => pb::observation::Result::Value(share.value),
+            Err(absent) => pb::observation::Result::Absent(pb::Absent::from(absent).into()),
+        };
+        Self {
+            measure: it.measure.definition().key.to_owned(),
+            urn: it.urn,
+            year_group: it.year_group.map(i32::from),
+            period_kind: pb::PeriodKind::from(it.period.kind).into(),
+            starts_on: it.period.starts_on.to_string(),
+            ends_on: it.period.ends_on.to_string(),
+            result: Some(result),
+            numerator: counts.and_then(|it| count(it.0)),
+            denominator: counts.and_then(|it| count(it.1)),
+        }
+    }
+}
+
+impl From<Standing> for pb::Standing {
+    fn from(it: Standing) -> Self {
+        let limits = it.judgement.limits;
+        Self {
+            measure: it.latest.measure.definition().key.to_owned(),
+            urn: it.latest.urn.clone(),
+            latest: Some(it.latest.into()),
+            direction: pb::Direction::from(it.judgement.direction).into(),
+            centre: limits.map(|it| it.centre),
+            lower_limit: limits.map(|it| it.lower),
+            upper_limit: limits.map(|it| it.upper),
+            recent: it.recent,
+        }
+    }
+}
+
+/// A signal as it looks on a day.
+pub(super) fn signal(it: Signal, today: NaiveDate) -> pb::Signal {
+    pb::Signal {
+        overdue: it.overdue(today),
+        signal_id: it.signal_id.to_string(),
+        trust_id: it.trust_id.to_string(),
+        school_id: it.school_id.to_string(),
+        urn: it.urn,
+        measure: it.measure.definition().key.to_owned(),
+        rule: pb::SignalRule::from(it.rule).into(),
+        direction: pb::Direction::from(it.direction).into(),
+        week: it.week.to_string(),
+        value: it.value,
+        centre: it.centre,
+        lower_limit: it.lower_limit,
+        upper_limit: it.upper_limit,
+        state: pb::SignalState::from(it.state).into(),
+        owner_role: it.owner_role,
+        respond_by: it.respond_by.to_string(),
+        project_id: it.project_id.map(|it| it.to_string()),
+        rationale: it.rationale,
+        version: it.version,
+        raised_at: Some(it.raised_at.into()),
+    }
+}

@@ -1,0 +1,55 @@
+use db::Tx;
+use rpc::{Ctx, Error, Page, Result};
+
+use super::App;
+use crate::{
+    domain::{Batch, BatchId, Outcome, RecordResult},
+    store,
+};
+
+impl App {
+    pub(crate) async fn batch(&self, ctx: &Ctx, batch_id: BatchId) -> Result<Batch> {
+        let mut tx = self.journal.db().read().await?;
+        readable(&mut tx, ctx, batch_id).await
+    }
+
+    /// What became of each record of a batch, in the order pushed.
+    pub(crate) async fn results(
+        &self,
+        ctx: &Ctx,
+        batch_id: BatchId,
+        outcome: Option<Outcome>,
+        page: &Page<u32>,
+    ) -> Result<Vec<RecordResult>> {
+        let mut tx = self.journal.db().read().await?;
+        readable(&mut tx, ctx, batch_id).await?;
+        let wanted = usize::try_from(page.limit()).map_err(Error::internal)?;
+        let mut results = Vec::new();
+        let mut next = page.after.unwrap_or(0) + 1;
+        while results.len() < wanted {
+            let line = i32::try_from(next).map_err(Error::internal)?;
+            let Some(stretch) = store::batch::results_from(&mut tx, batch_id, line).await? else {
+                break;
+            };
+            let Some(last) = stretch.last().map(|it| it.line).filter(|it| *it >= next) else {
+                break;
+            };
+            let chosen = stretch.into_iter().filter(|it| {
+                it.line >= next && outcome.is_none_or(|outcome| it.outcome == outcome)
+            });
+            results.extend(chosen);
+            next = last + 1;
+        }
+        results.truncate(wanted);
+        Ok(results)
+    }
+}
+
+async fn readable(tx: &mut Tx, ctx: &Ctx, batch_id: BatchId) -> Result<Batch> {
+    let missing = || Error::not_found("batch", batch_id);
+    let batch = store::batch::get(tx, batch_id).await?.ok_or_else(missing)?;
+    ctx.within(batch.trust_id.0).map_err(|_| missing())?;
+    let feed = store::feed::get(tx, batch.feed_id).await?.ok_or_else(missing)?;
+    feed.may_read(&ctx.caller)?;
+    Ok(batch)
+}

@@ -1,0 +1,108 @@
+use std::collections::BTreeSet;
+
+use db::Tx;
+use identity::TrustId;
+use rpc::{Ctx, Error, Fields, Page, Result};
+
+use super::App;
+use crate::{
+    domain::{CreateFeed, Feed, FeedId, Schools},
+    store,
+};
+
+/// A feed with the URNs its schools have now.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedFeed {
+    pub feed: Feed,
+    pub urns: Vec<String>,
+}
+
+impl App {
+    pub(crate) async fn make_feed(&self, ctx: &Ctx, command: CreateFeed) -> Result<NamedFeed> {
+        ctx.within(command.trust_id.0)?;
+        let (journal, context) = (self.journal.clone(), ctx.clone());
+        let feed = self
+            .journal
+            .write(ctx, move |tx| {
+                Box::pin(async move {
+                    let schools = store::school::of_trust(tx, command.trust_id).await?;
+                    let feed = decide(&context, command, &schools)?;
+                    let draft = store::event::feed_created(&feed, context.new_id());
+                    journal.record(tx, &context, vec![draft]).await?;
+                    required(tx, feed.feed_id).await
+                })
+            })
+            .await?;
+        self.with_urns(feed).await
+    }
+
+    pub(crate) async fn feed(&self, ctx: &Ctx, feed_id: FeedId) -> Result<NamedFeed> {
+        let mut tx = self.journal.db().read().await?;
+        let feed = required(&mut tx, feed_id).await?;
+        ctx.within(feed.trust_id.0).map_err(|_| missing(feed_id))?;
+        drop(tx);
+        self.with_urns(feed).await
+    }
+
+    /// The feed a caller is about to push into.
+    pub(crate) async fn feed_to_push(&self, ctx: &Ctx, feed_id: FeedId) -> Result<Feed> {
+        let feed = self.feed(ctx, feed_id).await?.feed;
+        feed.may_push(&ctx.caller)?;
+        Ok(feed)
+    }
+
+    pub(crate) async fn feeds(
+        &self,
+        ctx: &Ctx,
+        trust_id: TrustId,
+        page: &Page<FeedId>,
+    ) -> Result<Vec<NamedFeed>> {
+        ctx.within(trust_id.0)?;
+        let mut tx = self.journal.db().read().await?;
+        let schools = store::school::of_trust(&mut tx, trust_id).await?;
+        let feeds = store::feed::of_trust(&mut tx, trust_id, page.after, page.limit()).await?;
+        Ok(feeds.into_iter().map(|it| named(it, &schools)).collect())
+    }
+
+    async fn with_urns(&self, feed: Feed) -> Result<NamedFeed> {
+        let mut tx = self.journal.db().read().await?;
+        let schools = store::school::of_trust(&mut tx, feed.trust_id).await?;
+        Ok(named(feed, &schools))
+    }
+}
+
+fn decide(ctx: &Ctx, command: CreateFeed, schools: &Schools) -> Result<Feed> {
+    let mut fields = Fields::new();
+    let mut school_ids = BTreeSet::new();
+    for (index, urn) in command.urns.iter().enumerate() {
+        let found = schools.find(urn);
+        school_ids.extend(fields.take(&format!("/urns/{index}"), found).map(|it| it.school_id));
+    }
+    fields.done(|| {
+        Some(Feed {
+            feed_id: FeedId(ctx.new_id()),
+            trust_id: command.trust_id,
+            name: command.name,
+            client_id: command.client_id,
+            kinds: command.kinds,
+            school_ids,
+            version: 1,
+            created_at: ctx.now,
+        })
+    })
+}
+
+fn named(feed: Feed, schools: &Schools) -> NamedFeed {
+    let known = feed.school_ids.iter().filter_map(|it| schools.get(*it));
+    let mut urns: Vec<_> = known.map(|it| it.urn.clone()).collect();
+    urns.sort();
+    NamedFeed { feed, urns }
+}
+
+async fn required(tx: &mut Tx, feed_id: FeedId) -> Result<Feed> {
+    store::feed::get(tx, feed_id).await?.ok_or_else(|| missing(feed_id))
+}
+
+fn missing(feed_id: FeedId) -> Error {
+    Error::not_found("feed", feed_id)
+}

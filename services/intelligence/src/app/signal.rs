@@ -1,0 +1,95 @@
+use calendar::Week;
+use db::Tx;
+use identity::TrustId;
+use journal::Draft;
+use rpc::{Ctx, Error, Page, Reason, Result};
+
+use super::App;
+use crate::{
+    domain::{
+        Measure, School, Signal, SignalId, SignalState, THRESHOLD, Transition, WEEKS, judge, series,
+    },
+    store,
+};
+
+impl App {
+    pub(crate) async fn signal(&self, ctx: &Ctx, signal_id: SignalId) -> Result<Signal> {
+        let mut tx = self.journal.db().read().await?;
+        readable(&mut tx, ctx, signal_id).await
+    }
+
+    pub(crate) async fn signals_of(
+        &self,
+        ctx: &Ctx,
+        trust_id: TrustId,
+        number: Option<&str>,
+        state: Option<SignalState>,
+        page: &Page<SignalId>,
+    ) -> Result<Vec<Signal>> {
+        ctx.within(trust_id.0)?;
+        let mut tx = self.journal.db().read().await?;
+        let school_id = match number {
+            Some(number) => {
+                let schools = store::school::of_trust(&mut tx, trust_id).await?;
+                let found = schools.find(number).map(|it| it.school_id);
+                Some(found.map_err(|it| Error::new(it.reason, it.detail))?)
+            }
+            None => None,
+        };
+        let filter = store::signal::Filter { school_id, state };
+        store::signal::of_trust(&mut tx, trust_id, filter, page.after, page.limit()).await
+    }
+
+    pub(crate) async fn move_signal(
+        &self,
+        ctx: &Ctx,
+        signal_id: SignalId,
+        expected_version: u32,
+        transition: Transition,
+    ) -> Result<Signal> {
+        let (journal, context) = (self.journal.clone(), ctx.clone());
+        self.journal
+            .write(ctx, move |tx| {
+                Box::pin(async move {
+                    let signal = readable(tx, &context, signal_id).await?;
+                    if signal.version != expected_version {
+                        let detail = format!("the signal is at version {}", signal.version);
+                        return Err(Error::new(Reason::VersionStale, detail));
+                    }
+                    let event = signal.decide(transition)?;
+                    let draft =
+                        store::event::signal_moved(tx, &signal, event, context.new_id()).await?;
+                    journal.record(tx, &context, vec![draft]).await?;
+                    readable(tx, &context, signal_id).await
+                })
+            })
+            .await
+    }
+}
+
+/// The signal a school's weekly attendance gives cause for, if none says so already.
+pub(super) async fn raise(tx: &mut Tx, ctx: &Ctx, school: &School) -> Result<Option<Draft>> {
+    let this_week = Week::of(ctx.today()).starts_on();
+    let mut weeks = store::tally::weeks_before(tx, school.school_id, this_week, WEEKS).await?;
+    weeks.reverse();
+    let measure = Measure::Attendance;
+    let weeks = weeks.iter().map(|it| (it.starts_on, &it.summary));
+    let series = series(measure, THRESHOLD, weeks);
+    let judgement = judge(&series, measure.definition().higher_is_better);
+    let (Some(latest), Some(_)) = (series.last(), judgement.rule) else { return Ok(None) };
+    let others = store::signal::of_school(tx, school.school_id, measure).await?;
+    if others.iter().any(|it| it.covers(latest.week, judgement.direction)) {
+        return Ok(None);
+    }
+    let at = (SignalId(ctx.new_id()), ctx.now, ctx.today());
+    let of = (school.trust_id, school.school_id, school.urn.clone());
+    let signal = Signal::raise(at, of, measure, *latest, &judgement);
+    Ok(signal.map(|it| store::event::signal_raised(&it, ctx.new_id())))
+}
+
+async fn readable(tx: &mut Tx, ctx: &Ctx, signal_id: SignalId) -> Result<Signal> {
+    let missing = || Error::not_found("signal", signal_id);
+    let signal = store::signal::get(tx, signal_id).await?.ok_or_else(missing)?;
+    ctx.within(signal.trust_id.0).map_err(|_| missing())?;
+    Ok(signal)
+}

@@ -1,0 +1,191 @@
+//! Signals: a change in a school's series that is unlikely to be chance, and what the trust does about it.
+
+use calendar::{Week, add_school_days};
+use chrono::{DateTime, NaiveDate, Utc};
+use identity::{SchoolId, TrustId};
+use rpc::{Error, Fault, Reason, Result};
+use serde::{Deserialize, Serialize};
+use statistics::Rule;
+use uuid::Uuid;
+
+use crate::domain::{Direction, Judgement, Measure, Point};
+
+identity::id! {
+    /// A signal raised.
+    SignalId
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
+pub enum SignalState {
+    Raised,
+    Acknowledged,
+    Actioned,
+    Dismissed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
+pub enum SignalRule {
+    OutsideLimits,
+    RunOfEight,
+    ThreeOfFour,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Signal {
+    pub signal_id: SignalId,
+    pub trust_id: TrustId,
+    pub school_id: SchoolId,
+    /// The school's URN when it was raised.
+    pub urn: String,
+    pub measure: Measure,
+    pub rule: SignalRule,
+    pub direction: Direction,
+    /// Monday of the week it was seen in.
+    pub week: NaiveDate,
+    pub value: f64,
+    pub centre: f64,
+    pub lower_limit: f64,
+    pub upper_limit: f64,
+    pub state: SignalState,
+    pub owner_role: String,
+    pub respond_by: NaiveDate,
+    pub project_id: Option<Uuid>,
+    /// Why, when it was moved with a reason; none when erased.
+    pub rationale: Option<String>,
+    #[sqlx(try_from = "i32")]
+    pub version: u32,
+    pub raised_at: DateTime<Utc>,
+}
+
+/// A signal moved on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SignalEvent {
+    pub from: SignalState,
+    pub to: SignalState,
+    pub project_id: Option<Uuid>,
+    pub rationale: Option<String>,
+}
+
+/// A move somebody asks for.
+#[derive(Clone, Debug)]
+pub struct Transition {
+    pub to: SignalState,
+    pub project_id: Option<Uuid>,
+    pub rationale: Option<String>,
+}
+
+/// The standard operating procedure: who answers a signal, and within how many school days.
+///
+/// A fall is the school's to explain within a week of school; a rise is worth learning from, and waits two.
+fn procedure(direction: Direction) -> (&'static str, u32) {
+    match direction {
+        Direction::Worse => ("school_leader", 5),
+        _ => ("director_of_school_improvement", 10),
+    }
+}
+
+impl Signal {
+    /// The signal a judgement gives cause for.
+    pub fn raise(
+        (signal_id, now, today): (SignalId, DateTime<Utc>, NaiveDate),
+        (trust_id, school_id, urn): (TrustId, SchoolId, String),
+        measure: Measure,
+        latest: Point,
+        judgement: &Judgement,
+    ) -> Option<Self> {
+        let (limits, rule) = (judgement.limits?, judgement.rule?);
+        let (owner_role, days) = procedure(judgement.direction);
+        Some(Self {
+            signal_id,
+            trust_id,
+            school_id,
+            urn,
+            measure,
+            rule: rule.into(),
+            direction: judgement.direction,
+            week: latest.week.starts_on(),
+            value: latest.value,
+            centre: limits.centre,
+            lower_limit: limits.lower,
+            upper_limit: limits.upper,
+            state: SignalState::Raised,
+            owner_role: owner_role.to_owned(),
+            respond_by: add_school_days(today, days),
+            project_id: None,
+            rationale: None,
+            version: 1,
+            raised_at: now,
+        })
+    }
+
+    /// Whether it makes another signal needless: the same week's, or one of the same direction still open.
+    pub fn covers(&self, week: Week, direction: Direction) -> bool {
+        let open = self.state != SignalState::Dismissed;
+        self.week == week.starts_on() || (open && self.direction == direction)
+    }
+
+    pub fn overdue(&self, today: NaiveDate) -> bool {
+        self.state == SignalState::Raised && self.respond_by < today
+    }
+
+    /// Decides a move.
+    pub fn decide(&self, transition: Transition) -> Result<SignalEvent> {
+        use SignalState::{Acknowledged, Actioned, Dismissed, Raised};
+        let Transition { to, project_id, rationale } = transition;
+        match (self.state, to) {
+            (Raised, Acknowledged | Actioned | Dismissed)
+            | (Acknowledged, Actioned | Dismissed) => {}
+            (from, to) => {
+                let allowed = match from {
+                    Raised => "acknowledged, actioned or dismissed",
+                    Acknowledged => "actioned or dismissed",
+                    Actioned | Dismissed => "nothing more",
+                };
+                let detail = format!(
+                    "a signal that is {} cannot become {}; it can become {allowed}",
+                    from.name(),
+                    to.name()
+                );
+                return Err(Error::new(Reason::TransitionNotAllowed, detail));
+            }
+        }
+        match (to, project_id.is_some(), rationale.is_some()) {
+            (Actioned, false, _) => Err(missing("/projectId", "names the project it led to")),
+            (Dismissed, _, false) => Err(missing("/rationale", "says why it is dismissed")),
+            (Acknowledged | Dismissed | Raised, true, _) => {
+                let fault = Fault::invalid("belongs to a signal that is actioned");
+                Err(Error::field("/projectId", fault))
+            }
+            _ => Ok(SignalEvent { from: self.state, to, project_id, rationale }),
+        }
+    }
+}
+
+fn missing(pointer: &str, purpose: &'static str) -> Error {
+    Error::field(pointer, Fault::new(Reason::FieldRequired, format!("must be given: it {purpose}")))
+}
+
+impl SignalState {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::Acknowledged => "acknowledged",
+            Self::Actioned => "actioned",
+            Self::Dismissed => "dismissed",
+        }
+    }
+}
+
+impl From<Rule> for SignalRule {
+    fn from(rule: Rule) -> Self {
+        match rule {
+            Rule::OutsideLimits => Self::OutsideLimits,
+            Rule::RunOfEight => Self::RunOfEight,
+            Rule::ThreeOfFour => Self::ThreeOfFour,
+        }
+    }
+}

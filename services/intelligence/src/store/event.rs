@@ -1,0 +1,186 @@
+//! The events of this service: how they are written, and what state they leave.
+
+use contract::intelligence as pb;
+use db::Tx;
+use futures::future::BoxFuture;
+use identity::{SchoolId, TrustId};
+use journal::{Draft, Projection, Recorded};
+use rpc::{Error, Result};
+use uuid::Uuid;
+
+use crate::{
+    domain::{Batch, BatchId, Feed, FeedId, Measure, Signal, SignalEvent, SignalId, Totals},
+    store, wire,
+};
+
+pub(crate) fn feed_created(feed: &Feed, event_id: Uuid) -> Draft {
+    let message = pb::FeedCreated {
+        feed_id: feed.feed_id.to_string(),
+        name: feed.name.clone(),
+        client_id: feed.client_id.clone(),
+        kinds: feed.kinds.iter().map(|it| pb::RecordKind::from(*it).into()).collect(),
+        school_ids: feed.school_ids.iter().map(ToString::to_string).collect(),
+    };
+    Draft::new(event_id, feed.trust_id.0, format!("feed/{}", feed.feed_id), 1, &message)
+}
+
+pub(crate) fn batch_applied(batch: &Batch, event_id: Uuid) -> Draft {
+    let totals = &batch.totals;
+    let message = pb::BatchApplied {
+        batch_id: batch.batch_id.to_string(),
+        feed_id: batch.feed_id.to_string(),
+        state: pb::BatchState::from(batch.state).into(),
+        records: totals.records,
+        accepted: totals.accepted,
+        unchanged: totals.unchanged,
+        corrected: totals.corrected,
+        parked: totals.parked,
+        rejected: totals.rejected,
+    };
+    Draft::new(event_id, batch.trust_id.0, format!("batch/{}", batch.batch_id), 1, &message)
+}
+
+pub(crate) fn signal_raised(signal: &Signal, event_id: Uuid) -> Draft {
+    let message = pb::SignalRaised {
+        signal_id: signal.signal_id.to_string(),
+        school_id: signal.school_id.to_string(),
+        urn: signal.urn.clone(),
+        measure: signal.measure.definition().key.to_owned(),
+        rule: pb::SignalRule::from(signal.rule).into(),
+        direction: pb::Direction::from(signal.direction).into(),
+        week: signal.week.to_string(),
+        value: signal.value,
+        centre: signal.centre,
+        lower_limit: signal.lower_limit,
+        upper_limit: signal.upper_limit,
+        owner_role: signal.owner_role.clone(),
+        respond_by: signal.respond_by.to_string(),
+    };
+    Draft::new(event_id, signal.trust_id.0, format!("signal/{}", signal.signal_id), 1, &message)
+}
+
+/// The move of a signal; its reason is kept beside the journal.
+pub(crate) async fn signal_moved(
+    tx: &mut Tx,
+    signal: &Signal,
+    event: SignalEvent,
+    event_id: Uuid,
+) -> Result<Draft> {
+    let SignalEvent { from, to, project_id, rationale } = event;
+    let rationale = match &rationale {
+        Some(text) => Some(journal::text::keep(tx, signal.trust_id.0, text).await?),
+        None => None,
+    };
+    let message = pb::SignalMoved {
+        signal_id: signal.signal_id.to_string(),
+        from: pb::SignalState::from(from).into(),
+        to: pb::SignalState::from(to).into(),
+        project_id: project_id.map(|it| it.to_string()),
+        rationale,
+    };
+    let stream = format!("signal/{}", signal.signal_id);
+    Ok(Draft::new(event_id, signal.trust_id.0, stream, signal.version + 1, &message))
+}
+
+/// Feeds, batches and signals, as the journal tells of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State;
+
+impl Projection for State {
+    fn tables(&self) -> &'static [&'static str] {
+        &["signal", "batch", "feed_school", "feed"]
+    }
+
+    fn project<'t>(&'t self, tx: &'t mut Tx, event: &'t Recorded) -> BoxFuture<'t, Result<()>> {
+        Box::pin(async move {
+            if let Some(it) = event.decode::<pb::FeedCreated>()? {
+                store::feed::insert(tx, &feed(event, &it)?).await
+            } else if let Some(it) = event.decode::<pb::BatchApplied>()? {
+                store::batch::insert(tx, &batch(event, &it)?).await
+            } else if let Some(it) = event.decode::<pb::SignalRaised>()? {
+                store::signal::insert(tx, &raised(event, it)?).await
+            } else if let Some(it) = event.decode::<pb::SignalMoved>()? {
+                moved(tx, event, &it).await
+            } else {
+                Err(Error::internal(format!("{} is not an event of this service", event.kind)))
+            }
+        })
+    }
+}
+
+fn feed(event: &Recorded, it: &pb::FeedCreated) -> Result<Feed> {
+    Ok(Feed {
+        feed_id: FeedId(id(&it.feed_id)?),
+        trust_id: TrustId(event.trust_id),
+        name: it.name.clone(),
+        client_id: it.client_id.clone(),
+        kinds: it.kinds().map(|it| known(wire::kind(it))).collect::<Result<_>>()?,
+        school_ids: it.school_ids.iter().map(|it| id(it).map(SchoolId)).collect::<Result<_>>()?,
+        version: event.version,
+        created_at: event.recorded_at,
+    })
+}
+
+/// The batch an event tells of; how the state was recorded also says whether it was a dry run.
+pub(crate) fn batch(event: &Recorded, it: &pb::BatchApplied) -> Result<Batch> {
+    Ok(Batch {
+        batch_id: BatchId(id(&it.batch_id)?),
+        feed_id: FeedId(id(&it.feed_id)?),
+        trust_id: TrustId(event.trust_id),
+        state: known(wire::batch_state(it.state()))?,
+        totals: Totals {
+            records: it.records,
+            accepted: it.accepted,
+            unchanged: it.unchanged,
+            corrected: it.corrected,
+            parked: it.parked,
+            rejected: it.rejected,
+        },
+        received_at: event.recorded_at,
+    })
+}
+
+fn raised(event: &Recorded, it: pb::SignalRaised) -> Result<Signal> {
+    let (rule, direction) = (it.rule(), it.direction());
+    Ok(Signal {
+        signal_id: SignalId(id(&it.signal_id)?),
+        trust_id: TrustId(event.trust_id),
+        school_id: SchoolId(id(&it.school_id)?),
+        measure: known(Measure::parse(&it.measure))?,
+        rule: known(wire::signal_rule(rule))?,
+        direction: known(wire::direction(direction))?,
+        week: it.week.parse().map_err(Error::internal)?,
+        value: it.value,
+        centre: it.centre,
+        lower_limit: it.lower_limit,
+        upper_limit: it.upper_limit,
+        state: crate::domain::SignalState::Raised,
+        owner_role: it.owner_role,
+        respond_by: it.respond_by.parse().map_err(Error::internal)?,
+        urn: it.urn,
+        project_id: None,
+        rationale: None,
+        version: event.version,
+        raised_at: event.recorded_at,
+    })
+}
+
+async fn moved(tx: &mut Tx, event: &Recorded, it: &pb::SignalMoved) -> Result<()> {
+    let state = known(wire::signal_state(it.to()))?;
+    let project_id = it.project_id.as_deref().map(id).transpose()?;
+    let rationale = match &it.rationale {
+        Some(commitment) => journal::text::read(tx, commitment).await?,
+        None => None,
+    };
+    let signal_id = SignalId(id(&it.signal_id)?);
+    store::signal::advance(tx, signal_id, event.version, state, project_id, rationale.as_deref())
+        .await
+}
+
+fn id(text: &str) -> Result<Uuid> {
+    Uuid::try_parse(text).map_err(Error::internal)
+}
+
+fn known<T>(value: Option<T>) -> Result<T> {
+    value.ok_or_else(|| Error::internal("an event holds a value this version does not know"))
+}

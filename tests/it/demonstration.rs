@@ -1,0 +1,186 @@
+//! The demonstration as a newcomer meets it, and callers that are not ours.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{io::AsyncBufReadExt, process::Child};
+
+use crate::running::{Client, binary, command, root};
+
+/// The folder of a demonstration that was made once for all tests of this process.
+fn made() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demonstration");
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        let mut child = Command::new(binary())
+            .args(["demo", "--json", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(&folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with('{'), "the demonstration was not made: {line}");
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        assert!(child.wait().unwrap().success());
+        folder
+    })
+}
+
+/// A demonstration of a test's own, under way.
+struct Demo {
+    child: Child,
+    folder: TempDir,
+    line: String,
+    told: Value,
+}
+
+impl Demo {
+    async fn start() -> Self {
+        let made = tokio::task::spawn_blocking(made).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let copied = Command::new("cp").arg("-a").arg(made.join(".")).arg(folder.path()).status();
+        assert!(copied.unwrap().success());
+        Self::resume(folder).await
+    }
+
+    async fn resume(folder: TempDir) -> Self {
+        let arguments = ["demo", "--json", "--listen", "127.0.0.1:0"];
+        let (child, mut output) = crate::running::spawn(folder.path(), &arguments);
+        let line = output.next_line().await.unwrap().unwrap();
+        let told = serde_json::from_str(&line).unwrap();
+        Self { child, folder, line, told }
+    }
+
+    fn url(&self) -> &str {
+        self.told["url"].as_str().unwrap()
+    }
+
+    fn client(&self, who: &str) -> Client {
+        Client {
+            address: self.url().strip_prefix("http://").unwrap().to_owned(),
+            token: self.told[who]["token"].as_str().map(str::to_owned),
+        }
+    }
+
+    async fn trust(&self) -> Value {
+        let admin = self.client("admin");
+        admin.get(&format!("/v1/trusts/{}", self.told["trustId"].as_str().unwrap())).await.done()
+    }
+}
+
+/// The Python that `./test` has given what the outside callers need.
+fn python() -> PathBuf {
+    let local = root().join("target/python/bin/python");
+    let named = std::env::var_os("HEADWAY_PYTHON").map(PathBuf::from);
+    let python = named.unwrap_or(local);
+    assert!(python.exists(), "the outside callers need their Python: run ./test once");
+    python
+}
+
+#[tokio::test]
+async fn it_is_all_still_there_after_a_power_cut() {
+    let mut demo = Demo::start().await;
+    let trust = demo.trust().await;
+    demo.child.kill().await.unwrap();
+    let mut demo = Demo::resume(demo.folder).await;
+    assert_eq!(demo.trust().await, trust);
+    demo.child.kill().await.unwrap();
+    let verified = command(demo.folder.path(), &["journal", "verify"]);
+    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.status.success(), "{said}");
+    assert!(!said.contains("DIFFERS"), "{said}");
+}
+
+#[tokio::test]
+async fn a_python_client_finishes_the_flow() {
+    let demo = Demo::start().await;
+    let mut child = Command::new(python())
+        .arg(root().join("tests/outside/grpc_client.py"))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(demo.line.as_bytes()).unwrap();
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Every path but the stream that never ends, with requests nobody thought of.
+#[tokio::test]
+async fn a_fuzzer_finds_no_fault_in_the_document_or_the_answers() {
+    let demo = Demo::start().await;
+    let output = tokio::process::Command::new(python().with_file_name("schemathesis"))
+        .args(["run", &format!("{}/openapi.json", demo.url())])
+        .args(["--header", &format!("Authorization: Bearer {}", demo.client("admin").token.unwrap())])
+        .args(["--exclude-path", "/v1/journals/{service}/events/stream"])
+        .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"])
+        .args(["--max-examples", "15", "--phases", "examples,coverage,fuzzing", "--no-color"])
+        .args(["--generation-deterministic", "--workers", "2"])
+        .current_dir(demo.folder.path())
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn the_board_needs_no_script_and_nothing_from_outside() {
+    let demo = Demo::start().await;
+    let answer = demo.client("nobody").get("/").await;
+    assert_eq!(answer.status, 200);
+    let policy = answer.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    let page = &answer.text;
+    let path =
+        format!("/v1/trusts/{}/schools?pageSize=100", demo.told["trustId"].as_str().unwrap());
+    let schools = demo.client("admin").get(&path).await.done();
+    for school in schools["schools"].as_array().unwrap() {
+        let name = school["name"].as_str().unwrap();
+        assert!(page.contains(&name.replace('\'', "&#39;")) || page.contains(name), "{name}");
+    }
+    assert!(page.contains("Synthetic"), "the page says that its figures are synthetic");
+    assert!(!page.contains("http://") && !page.contains("https://"), "no outside resource");
+}
+
+/// What the README tells a newcomer to paste does what it says.
+#[tokio::test]
+async fn the_tour_of_the_readme_works_as_written() {
+    let demo = Demo::start().await;
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let tour = readme.split("## A tour").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut script = String::from("set -euo pipefail\n");
+    for block in tour.split("```sh\n").skip(1) {
+        script.push_str(block.split("```").next().unwrap());
+    }
+    let script = script.replace("cargo run -p headway --", &binary().display().to_string());
+    let file = demo.folder.path().join("demo.line");
+    fs::write(&file, &demo.line).unwrap();
+    let output = tokio::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(demo.folder.path())
+        .env("DEMO", &demo.line)
+        .env("HEADWAY_DATA_DIR", demo.folder.path())
+        .output()
+        .await
+        .unwrap();
+    let (said, wrong) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{wrong}");
+    for expected in tour.split("```json\n").skip(1).map(|it| it.split("```").next().unwrap().trim())
+    {
+        assert!(said.contains(expected), "the tour promises {expected}\n{said}");
+    }
+}
