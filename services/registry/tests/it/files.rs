@@ -25,6 +25,7 @@ async fn postgres() {
     whole_files(Database::postgres().await).await;
 }
 
+#[expect(clippy::print_stdout, reason = "the time it takes is what one runs it for")]
 async fn whole_files(database: Database) {
     let world = World::open(&database).await;
     for (name, rows, added, ignored, quarantined) in [

@@ -64,7 +64,7 @@ async fn the_same_over_grpc(database: Database) {
     let mut grpc = world.grpc(&world.platform);
     let pieces: Vec<_> = ESTABLISHMENTS
         .chunks(1000)
-        .map(|it| v1::ImportEstablishmentsRequest { chunk: it.to_vec().into() })
+        .map(|it| v1::ImportEstablishmentsRequest { chunk: it.to_vec() })
         .collect();
     let request = world.platform.ask(tokio_stream::iter(pieces));
     let report = grpc.import_establishments(request).await.unwrap().into_inner();
@@ -81,7 +81,7 @@ async fn the_same_over_grpc(database: Database) {
     let request = v1::ListEstablishmentsRequest { page_size: Some(5), ..Default::default() };
     let read = grpc.list_establishments(request).await.unwrap().into_inner();
     assert_eq!(testkit::json(&read), world.get("/v1/establishments?pageSize=5").await);
-    let huge = v1::ImportEstablishmentsRequest { chunk: vec![b'a'; (1 << 20) + 1].into() };
+    let huge = v1::ImportEstablishmentsRequest { chunk: vec![b'a'; (1 << 20) + 1] };
     let request = world.platform.ask(tokio_stream::iter([huge]));
     let status = grpc.import_establishments(request).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::InvalidArgument);

@@ -67,28 +67,18 @@ impl World {
 
 pub(crate) const IMPORTS: &str = "/v1/establishment-imports";
 
-/// A file of establishments: URN, name, status, phase, group UID, easting, northing.
+/// A file of establishments from rows of URN, name, status, phase, group UID, easting, northing; after a bar the dates
+/// it opened and closed on, parted by a semicolon.
 pub(crate) fn establishments(rows: &[&str]) -> String {
-    let mut file = String::from(
-        "URN,EstablishmentName,EstablishmentStatus (name),PhaseOfEducation (name),Trusts (code),\
-         Easting,Northing,TypeOfEstablishment (name),LA (code),EstablishmentNumber,OpenDate,CloseDate\r\n",
-    );
-    for row in rows {
-        let urn = &row[..6];
-        let mut row = (*row).to_owned();
-        row.push_str(",Academy converter,936,");
-        row.push_str(&urn[2..]);
-        // The register has no dates but for those given after a bar.
-        let (row, dates) = match row.split_once('|') {
-            Some((before, after)) => {
-                let (dates, rest) = after.split_once(',').unwrap();
-                (format!("{before},{rest}"), dates.to_owned())
-            }
-            None => (row, ";".to_owned()),
-        };
-        file.push_str(&format!("{row},{}\r\n", dates.replace(';', ",")));
-    }
-    file
+    let header = "URN,EstablishmentName,EstablishmentStatus (name),PhaseOfEducation (name),\
+                  Trusts (code),Easting,Northing,OpenDate,CloseDate,TypeOfEstablishment (name),\
+                  LA (code),EstablishmentNumber";
+    let rows = rows.iter().map(|row| {
+        let (before, dates) = row.split_once('|').unwrap_or((row, ";"));
+        let (opened, closed) = dates.split_once(';').unwrap();
+        format!("{before},{opened},{closed},Academy converter,936,{}", &row[2..6])
+    });
+    std::iter::once(header.to_owned()).chain(rows).collect::<Vec<_>>().join("\r\n")
 }
 
 pub(crate) fn links(rows: &[&str]) -> String {
