@@ -121,7 +121,9 @@ impl Cli {
         match self.command {
             Command::Serve { listen, only, settings } => serve::run(&settings, listen, only).await,
             Command::Demo { listen, json, settings } => demo::run(&settings, listen, json).await,
-            Command::Import(Import::Gias { file, settings }) => import::gias(&settings, &file).await,
+            Command::Import(Import::Gias { file, settings }) => {
+                import::gias(&settings, &file).await
+            }
             Command::Client(Client::Create { name, trust, scope, days, settings }) => {
                 client::create(&settings, &name, trust, &scope, days)
             }

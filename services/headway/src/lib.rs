@@ -3,6 +3,7 @@
 pub mod cli;
 mod command;
 mod config;
+mod demo;
 mod deployment;
 mod secrets;
 

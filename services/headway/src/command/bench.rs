@@ -21,7 +21,11 @@ use crate::{
 const PUPILS: u32 = 30;
 
 /// Pushes registers of 30 marks and says how long each took to be acknowledged.
-pub(crate) async fn register(registers: u32, callers: u32, database_url: Option<String>) -> Result<()> {
+pub(crate) async fn register(
+    registers: u32,
+    callers: u32,
+    database_url: Option<String>,
+) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data_dir = Some(folder.path().to_owned());
     let overrides = Overrides { data_dir, database_url, ..Overrides::default() };
@@ -30,13 +34,15 @@ pub(crate) async fn register(registers: u32, callers: u32, database_url: Option<
     let start = Instant::now();
     let stop = CancellationToken::new();
     let deployment = Deployment::open(&config, None).await?;
-    let Serving { address, secrets, task } = deployment.serve(&config, metrics, stop.clone()).await?;
+    let Serving { address, secrets, task } =
+        deployment.serve(&config, metrics, stop.clone()).await?;
     let first_start = start.elapsed();
     let idle = resident_kib();
 
     let stage = Stage::raise(address, &secrets).await?;
     let urn = stage.schools.first().context("the trust has schools")?.urn.clone();
-    let feed_id = stage.feed("bench", &[RecordKind::Enrolment, RecordKind::AttendanceRegister]).await?;
+    let feed_id =
+        stage.feed("bench", &[RecordKind::Enrolment, RecordKind::AttendanceRegister]).await?;
     let token = stage.vendor("bench")?;
     let path = format!("/v1/feeds/{feed_id}/batches");
     let address = address.to_string();
@@ -68,7 +74,11 @@ pub(crate) async fn register(registers: u32, callers: u32, database_url: Option<
     task.await?;
     report(&mut times, elapsed, callers)?;
     say(format_args!("first start, empty databases: {} ms", first_start.as_millis()))?;
-    say(format_args!("resident when idle: {} MiB, after: {} MiB", idle / 1024, resident_kib() / 1024))?;
+    say(format_args!(
+        "resident when idle: {} MiB, after: {} MiB",
+        idle / 1024,
+        resident_kib() / 1024
+    ))?;
     Ok(())
 }
 

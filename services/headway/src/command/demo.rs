@@ -1,29 +1,33 @@
 use std::{
     fs,
     net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 use contract::intelligence::{
-    Batch, PushRecordsRequest, RecordKind, intelligence_service_client::IntelligenceServiceClient,
+    Batch, PushRecordsRequest, intelligence_service_client::IntelligenceServiceClient,
 };
 use host::telemetry;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use metrics_exporter_prometheus::PrometheusHandle;
-use rpc::{Peer, Scope};
 use rpc::token::create_private;
+use rpc::{Peer, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{import::push as push_file, import::refused, say, stage::Stage, stop_on_signal};
+use super::{
+    import::{push as push_file, refused},
+    perform::Performer,
+    say,
+    stage::Stage,
+    stop_on_signal,
+};
 use crate::{
     config::{Config, LOCAL, Overrides, Service},
-    demo::{self, Plan, Push, story},
+    demo::{self, Plan, Push, School, story},
     deployment::{Deployment, Serving},
 };
 
@@ -31,14 +35,22 @@ const FOLDER: &str = "headway-demo";
 /// The demonstration's credentials, written last: where it is, the demonstration is whole.
 const KEPT: &str = "demo.json";
 const VENDOR: &str = "demo-mis";
-const SEED: u64 = 20_260_901;
+const ADMIN: &str = "trust-admin";
 /// Between two live pushes.
 const BREATH: Duration = Duration::from_secs(2);
+
+/// What a later run needs to go on.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    told: Told,
+    /// The schools as the pupils and marks were drawn for them.
+    schools: Vec<School>,
+}
 
 /// What `demo --json` prints, with the address of this run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct Told {
     url: String,
     trust_id: Uuid,
     urn: String,
@@ -76,9 +88,14 @@ pub(crate) async fn run(
     let mut kept: Kept = serde_json::from_slice(&fs::read(&path)?).context(KEPT)?;
     // Building left settings that show the trust's board.
     let config = Config::load(settings, listen, Some(FOLDER))?;
-    let serving = Deployment::open(&config, None).await?.serve(&config, metrics, stop.clone()).await?;
-    kept.url = format!("http://{}", serving.address);
-    if json { say(serde_json::to_string(&kept)?)? } else { welcome(&kept)? }
+    let serving =
+        Deployment::open(&config, None).await?.serve(&config, metrics, stop.clone()).await?;
+    kept.told.url = format!("http://{}", serving.address);
+    if json {
+        say(serde_json::to_string(&kept.told)?)?;
+    } else {
+        welcome(&kept.told)?;
+    }
     let live = live(&serving, &kept);
     tokio::select! {
         ended = live => ended?,
@@ -104,30 +121,33 @@ fn clear(config: &Config) -> Result<()> {
 async fn build(config: &Config, metrics: PrometheusHandle, quiet: bool) -> Result<()> {
     let config = Config { listen: ([127, 0, 0, 1], 0).into(), ..config.clone() };
     let stop = CancellationToken::new();
-    let serving = Deployment::open(&config, None).await?.serve(&config, metrics, stop.clone()).await?;
+    let serving =
+        Deployment::open(&config, None).await?.serve(&config, metrics, stop.clone()).await?;
     let started = Instant::now();
     let stage = Stage::raise(serving.address, &serving.secrets).await?;
-    let feed_id = stage
-        .feed(VENDOR, &[RecordKind::Pupil, RecordKind::Enrolment, RecordKind::AttendanceRegister])
-        .await?;
-    let plan = Arc::new(story::plan(SEED, &stage.schools, calendar::london_date(rpc::now())));
+    let urns: Vec<&str> = stage.schools.iter().map(|it| it.urn.as_str()).collect();
+    let establishments = stage.establishments(&urns).await?;
+    let schools: Vec<School> =
+        establishments.iter().map(|it| School::of(it, story::trend(&it.urn))).collect();
+    let today = calendar::london_date(rpc::now());
+    let plan = Plan::new(story::SEED, schools.clone(), story::changes(), today);
+    let mut performer = Performer::new(stage.trust_id.to_string(), &stage.operator);
+    performer.play(story::before_changes(VENDOR)).await?;
+    let feed_id = performer.feed_id.clone().context("the story creates a feed")?;
     let vendor = stage.channel(VENDOR, vec![Scope::RecordsWrite])?;
     let bar = bar(quiet)?;
-    bar.set_message("three years of registers");
-    bar.set_length(plan.marks());
     push_all(&vendor, &feed_id, plan.before_changes(), &bar).await?;
     for file in [demo::LINKS_CHANGES, demo::REGISTER_CHANGES] {
         push_file(stage.operator.clone(), file, &ProgressBar::hidden()).await?;
     }
-    stage.converted(story::CONVERSION.1).await?;
+    stage.knows(story::CONVERTED.1).await?;
     push_all(&vendor, &feed_id, plan.after_changes(), &bar).await?;
-    bar.set_message("journeys and projects");
-    story::tell(stage.operator.clone(), stage.trust_id).await?;
+    performer.play(story::after_changes(today)).await?;
     bar.finish_and_clear();
     if !quiet {
         say(format_args!(
             "Made a demonstration trust: {} marks in {:.0} s",
-            plan.marks(),
+            bar.position(),
             started.elapsed().as_secs_f64()
         ))?;
     }
@@ -135,28 +155,30 @@ async fn build(config: &Config, metrics: PrometheusHandle, quiet: bool) -> Resul
     fs::write(config.data_dir.join(LOCAL), board)?;
     stop.cancel();
     serving.task.await?;
-    keep(&config, &stage, feed_id)
+    keep(&config, &stage, feed_id, schools)
 }
 
-fn keep(config: &Config, stage: &Stage, feed_id: String) -> Result<()> {
+fn keep(config: &Config, stage: &Stage, feed_id: String, schools: Vec<School>) -> Result<()> {
     let credential = |client_id: &str, token| Credential { client_id: client_id.to_owned(), token };
-    let kept = Kept {
+    let told = Told {
         url: String::new(),
         trust_id: stage.trust_id,
         urn: stage.schools.first().context("the trust has schools")?.urn.clone(),
         feed_id,
         vendor: credential(VENDOR, stage.vendor(VENDOR)?),
-        admin: credential("trust-admin", stage.admin()?),
+        admin: credential(ADMIN, stage.admin(ADMIN)?),
     };
-    let path: PathBuf = config.data_dir.join(KEPT);
-    create_private(&path, &serde_json::to_vec_pretty(&kept)?)?;
+    let kept = serde_json::to_vec_pretty(&Kept { told, schools })?;
+    create_private(&config.data_dir.join(KEPT), &kept)?;
     Ok(())
 }
 
 fn bar(quiet: bool) -> Result<ProgressBar> {
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let style = ProgressStyle::with_template("{msg}: {wide_bar} {human_pos}/{human_len} marks {eta}")?;
-    Ok(ProgressBar::with_draw_target(Some(0), target).with_style(style))
+    let style = ProgressStyle::with_template(
+        "Three years of registers: {spinner} {human_pos} marks, {per_sec}",
+    )?;
+    Ok(ProgressBar::with_draw_target(None, target).with_style(style))
 }
 
 async fn push_all(
@@ -178,10 +200,9 @@ async fn push(vendor: &Peer, feed_id: &str, push: Push) -> Result<Batch> {
     let first = PushRecordsRequest { feed_id: feed_id.to_owned(), ..PushRecordsRequest::default() };
     // Well below the largest message gRPC takes by default, 4 MiB.
     let pieces: Vec<_> = push.records.chunks(20).map(<[_]>::to_vec).collect();
-    let pieces = pieces.into_iter().map(|records| PushRecordsRequest {
-        records,
-        ..PushRecordsRequest::default()
-    });
+    let pieces = pieces
+        .into_iter()
+        .map(|records| PushRecordsRequest { records, ..PushRecordsRequest::default() });
     let stream = futures::stream::iter(std::iter::once(first).chain(pieces));
     let mut client = IntelligenceServiceClient::new(vendor.clone());
     client.push_records(stream).await.map(tonic::Response::into_inner).map_err(refused)
@@ -189,13 +210,13 @@ async fn push(vendor: &Peer, feed_id: &str, push: Push) -> Result<Batch> {
 
 /// Pushes the registers of the session that is on, form by form, for as long as the demonstration runs.
 async fn live(serving: &Serving, kept: &Kept) -> Result<()> {
-    let stage = Stage::again(serving.address, &serving.secrets, kept.trust_id).await?;
+    let stage = Stage::again(serving.address, &serving.secrets, kept.told.trust_id)?;
     let vendor = stage.channel(VENDOR, vec![Scope::RecordsWrite])?;
-    let schools = story::before_changes(&stage.schools);
-    let plan: Plan = story::plan(SEED, &schools, calendar::london_date(rpc::now()));
+    let today = calendar::london_date(rpc::now());
+    let plan = Plan::new(story::SEED, kept.schools.clone(), story::changes(), today);
     loop {
         for it in plan.live(rpc::now()) {
-            if let Err(error) = push(&vendor, &kept.feed_id, it).await {
+            if let Err(error) = push(&vendor, &kept.told.feed_id, it).await {
                 tracing::warn!(%error, "a live register was not taken");
             }
             tokio::time::sleep(BREATH).await;
@@ -203,7 +224,7 @@ async fn live(serving: &Serving, kept: &Kept) -> Result<()> {
     }
 }
 
-fn welcome(kept: &Kept) -> Result<()> {
+fn welcome(kept: &Told) -> Result<()> {
     let day = calendar::london_date(rpc::now()).pred_opt().context("a day")?;
     let body = json!({"records": [
         {"externalId": "enrolment-1", "enrolment":

@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod journal;
+mod perform;
 mod rest;
 pub(crate) mod serve;
 mod stage;

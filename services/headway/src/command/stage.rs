@@ -10,7 +10,7 @@ use contract::{
         intelligence_service_client::IntelligenceServiceClient,
     },
     registry::{
-        CreateTrustRequest, ListSchoolsRequest, School,
+        Establishment, GetEstablishmentRequest, ListSchoolsRequest, School,
         registry_service_client::RegistryServiceClient,
     },
 };
@@ -41,17 +41,30 @@ impl Stage {
             push(operator.clone(), file, &ProgressBar::hidden()).await?;
         }
         let mut registry = RegistryServiceClient::new(operator.clone());
-        let request = CreateTrustRequest {
-            name: demo::story::TRUST_NAME.to_owned(),
-            group_uid: Some(demo::story::GROUP_UID.to_owned()),
-            ..CreateTrustRequest::default()
-        };
-        let trust = registry.create_trust(request).await.map_err(refused)?.into_inner();
+        let trust =
+            registry.create_trust(demo::story::trust()).await.map_err(refused)?.into_inner();
         let trust_id = Uuid::try_parse(&trust.trust_id)?;
         let schools = schools(&operator, trust_id).await?;
         let stage = Self { trust_id, schools, operator, address, secrets: secrets.clone() };
         stage.known_everywhere().await?;
         Ok(stage)
+    }
+
+    /// The stage of a demonstration that was raised before.
+    pub(crate) fn again(address: SocketAddr, secrets: &Secrets, trust_id: Uuid) -> Result<Self> {
+        let operator = channel(address, secrets, "operator", None, all_scopes().collect())?;
+        Ok(Self { trust_id, schools: Vec::new(), operator, address, secrets: secrets.clone() })
+    }
+
+    /// The trust's schools as the register the demonstration begins with has them.
+    pub(crate) async fn establishments(&self, urns: &[&str]) -> Result<Vec<Establishment>> {
+        let mut registry = RegistryServiceClient::new(self.operator.clone());
+        let mut found = Vec::new();
+        for urn in urns {
+            let request = GetEstablishmentRequest { urn: (*urn).to_owned() };
+            found.push(registry.get_establishment(request).await.map_err(refused)?.into_inner());
+        }
+        Ok(found)
     }
 
     /// Authorises a client to push records for all the trust's schools.
@@ -74,9 +87,9 @@ impl Stage {
     }
 
     /// A token of the trust's own administrators.
-    pub(crate) fn admin(&self) -> Result<String> {
+    pub(crate) fn admin(&self, client_id: &str) -> Result<String> {
         let scopes: Vec<_> = all_scopes().filter(|it| *it != Scope::PlatformWrite).collect();
-        self.token("trust-admin", &scopes)
+        self.token(client_id, &scopes)
     }
 
     fn token(&self, client_id: &str, scopes: &[Scope]) -> Result<String> {
@@ -87,6 +100,20 @@ impl Stage {
     /// A channel of a client of the trust.
     pub(crate) fn channel(&self, client_id: &str, scopes: Vec<Scope>) -> Result<Peer> {
         channel(self.address, &self.secrets, client_id, Some(self.trust_id), scopes)
+    }
+
+    /// Waits until the intelligence service knows a school by that number.
+    pub(crate) async fn knows(&self, urn: &str) -> Result<()> {
+        for _ in 0..600 {
+            let mut intelligence = IntelligenceServiceClient::new(self.operator.clone());
+            let request = ListStandingsRequest { trust_id: self.trust_id.to_string() };
+            let standings = intelligence.list_standings(request).await.map_err(refused)?;
+            if standings.into_inner().standings.iter().any(|it| it.urn == urn) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("the intelligence service has not heard of {urn}");
     }
 
     async fn known_everywhere(&self) -> Result<()> {

@@ -1,9 +1,10 @@
 //! A school as the generator needs to know it.
 
 use contract::registry::Establishment;
+use serde::{Deserialize, Serialize};
 
 /// Where a school's attendance goes in the last weeks before today.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trend {
     #[default]
     Steady,
@@ -11,7 +12,7 @@ pub enum Trend {
     Improving,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct School {
     pub urn: String,
     /// National curriculum years taught, 0 for reception.

@@ -1,5 +1,6 @@
 //! What callers may not do, and what they are told.
 
+use rpc::Reach;
 use serde_json::{Value, json};
 use testkit::{Answer, Caller, Database, problem};
 use tonic::Code;
@@ -10,6 +11,7 @@ use crate::{
 };
 
 testkit::both!(
+    every_call_needs_its_scope,
     a_version_is_asked_for_and_checked,
     another_trust_sees_nothing,
     a_retry_gets_the_first_answer,
@@ -19,6 +21,30 @@ testkit::both!(
 
 fn path(project: &Value, part: &str) -> String {
     format!("/v1/projects/{}/{part}", project["projectId"].as_str().unwrap())
+}
+
+async fn every_call_needs_its_scope(database: Database) {
+    const SERVICE: &str = "headway.improvement.v1.ImprovementService";
+    let world = World::new(&database).await;
+    let reach = Reach::Trust(world.trust_id);
+    let mut count = 0;
+    for method in rpc::methods().filter(|it| it.descriptor.parent_service().full_name() == SERVICE)
+    {
+        let others = rpc::all_scopes().filter(|it| *it != method.scope);
+        let caller = Caller::new("lacking", reach, others);
+        let mut message = json!({});
+        for field in method.descriptor.input().fields() {
+            if method.path.contains(&format!("{{{}}}", field.name())) {
+                message[field.json_name()] = json!(world.trust_id);
+            }
+        }
+        for door in [Door::rest(&world.app, &caller), Door::grpc(&world.app, &caller)] {
+            let refusal = door.call(method.descriptor.name(), message.clone()).await.unwrap_err();
+            assert_eq!(refusal.code, Code::PermissionDenied, "{}", method.path);
+        }
+        count += 1;
+    }
+    assert_eq!(count, 13);
 }
 
 async fn a_version_is_asked_for_and_checked(database: Database) {
