@@ -16,8 +16,8 @@ use crate::{
     wire::Wire,
 };
 
-/// The longest name of a trust or unit, in characters.
-const NAME_LIMIT: usize = 200;
+/// The longest name, in characters.
+pub(super) const NAME_LIMIT: usize = 200;
 
 /// The longest pointer to evidence, in characters.
 const REFERENCE_LIMIT: usize = 500;

@@ -137,6 +137,12 @@ fn a_row_that_cannot_be_read_is_set_aside_with_its_line_and_reason() {
 }
 
 #[test]
+fn a_childrens_centre_is_no_school() {
+    let file = read(format!("{HEADER}20003,A,Open,,Children's centre,,,\r\n").as_bytes()).unwrap();
+    assert_eq!((file.rows, file.ignored, file.quarantine.len()), (1, 1, 0));
+}
+
+#[test]
 fn a_row_said_twice_counts_once() {
     let row = "100000,A,Open,Primary,Academy,,,\r\n";
     let file = read(format!("{HEADER}{row}{row}").as_bytes()).unwrap();

@@ -225,6 +225,7 @@ async fn searched_by_name_authority_group_and_distance(database: Database) {
         ("near=999999", "/near"),
         ("near=100005", "/near"),
         ("la=1", "/la"),
+        ("name=%00", "/name"),
         ("pageSize=501", "/pageSize"),
     ] {
         let path = format!("/v1/establishments?{query}");
