@@ -8,7 +8,7 @@ use crate::{
     domain::{
         establishment::{EstablishmentStatus, Link, Registered},
         history::Dwell,
-        register::{ImportReport, Quarantined, SchoolChange},
+        import::{ImportReport, Quarantined, SchoolChange},
         spread::Spread,
         trust::Trust,
         unit::Unit,

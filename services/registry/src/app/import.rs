@@ -9,7 +9,7 @@ use super::App;
 use crate::{
     domain::{
         establishment::{Establishment, EstablishmentStatus},
-        register::{Counts, ImportReport, QUARANTINE_SHOWN},
+        import::{Counts, ImportReport, QUARANTINE_SHOWN},
     },
     gias::{self, Content},
     store::{event, import, register},

@@ -5,75 +5,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use identity::{GroupUid, SchoolId, TrustId, Urn};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{
     establishment::{EstablishmentStatus, Registered},
+    import::SchoolChange,
     school::{Details, School},
     trust::Trust,
 };
-
-/// Which of the files that GIAS publishes, known by its header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegisterFile {
-    Establishments,
-    Links,
-    Groups,
-    Memberships,
-}
-
-/// What an import did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImportReport {
-    pub import_id: Uuid,
-    pub file: RegisterFile,
-    /// Of the bytes received, hexadecimal.
-    pub sha256: String,
-    pub rows: u32,
-    pub counts: Counts,
-    pub ignored: u32,
-    pub quarantined: u32,
-    /// At most [`QUARANTINE_SHOWN`] of them.
-    pub quarantine: Vec<Quarantined>,
-    pub unknown_columns: Vec<String>,
-    pub imported_at: DateTime<Utc>,
-    pub school_changes: Vec<SchoolChange>,
-}
-
-/// Quarantined rows a report lists; the rest are only counted.
-pub(crate) const QUARANTINE_SHOWN: usize = 1000;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    pub added: u32,
-    pub changed: u32,
-    pub unchanged: u32,
-    /// Of those added or changed, how many are closed now and were not before.
-    pub closed: u32,
-}
-
-/// A row that was left out, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quarantined {
-    /// The header is line 1.
-    pub line: u32,
-    pub urn: Option<String>,
-    pub column: Option<String>,
-    pub problem: String,
-}
-
-/// A line of the report on what changed in the trusts' schools.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SchoolChange {
-    pub trust_id: TrustId,
-    pub urn: Urn,
-    pub change: String,
-    pub previous_urn: Option<Urn>,
-}
 
 /// Something that happens to a school.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -365,9 +305,16 @@ impl School {
     }
 }
 
+impl Change {
+    /// Whether it takes away a second entry for a school that goes on under that same URN.
+    pub(crate) fn ends_double(&self) -> bool {
+        matches!(self, Self::Merged { urn, into_urn, .. } if urn == into_urn)
+    }
+}
+
 impl Step {
-    /// As a line of the report.
-    pub(crate) fn report(&self) -> SchoolChange {
+    /// As a line of the report; nothing for the end of a double, which is no change of a school.
+    pub(crate) fn report(&self) -> Option<SchoolChange> {
         let (urn, change, previous_urn) = match &self.change {
             Change::Joined { details } => (&details.urn, "joined", None),
             Change::Updated { details } => (&details.urn, "updated", None),
@@ -378,12 +325,12 @@ impl Step {
             Change::Left { urn, closed: true } => (urn, "closed", None),
             Change::Left { urn, closed: false } => (urn, "left", None),
         };
-        SchoolChange {
+        (!self.change.ends_double()).then(|| SchoolChange {
             trust_id: self.trust_id,
             urn: urn.clone(),
             change: change.to_owned(),
             previous_urn,
-        }
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use rpc::Result;
 
 use crate::domain::{
     establishment::{Establishment, Group, Link, Membership},
-    register::{Quarantined, RegisterFile},
+    import::{Quarantined, RegisterFile},
 };
 
 pub(crate) use establishments::Stated;

@@ -127,9 +127,7 @@ async fn school_changed(tx: &mut Tx, event: &Recorded, id: &str, change: &Change
         },
         (None, _) => return Err(Error::internal(format!("school {id} never joined"))),
     };
-    if let Change::Merged { urn, into_urn, .. } = change
-        && urn == into_urn
-    {
+    if change.ends_double() {
         return school::remove(tx, id).await;
     }
     school.take(change, event.effective_on);

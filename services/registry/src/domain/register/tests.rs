@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::*;
@@ -105,8 +106,8 @@ impl World {
         }
         steps
             .iter()
-            .map(|step| {
-                let it = step.report();
+            .filter_map(Step::report)
+            .map(|it| {
                 let from = it.previous_urn.map(|it| format!(" from {it}")).unwrap_or_default();
                 format!("{} {}{from}", it.change, it.urn)
             })
@@ -115,9 +116,7 @@ impl World {
 
     /// As the projection does.
     fn take(&mut self, step: &Step) {
-        if let Change::Merged { urn, into_urn, .. } = &step.change
-            && urn == into_urn
-        {
+        if step.change.ends_double() {
             return self.schools.retain(|it| it.school_id != step.school_id);
         }
         if let (Change::Joined { details }, None) =
