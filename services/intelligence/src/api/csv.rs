@@ -49,6 +49,8 @@ pub(super) fn read(body: &[u8], today: NaiveDate) -> Result<Vec<Record>> {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => WINDOWS_1252.decode_without_bom_handling(body).0,
     };
+    // Lines are counted by line feeds, and the one after a carriage return would count late.
+    let text = text.replace("\r\n", "\n");
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let header = reader.headers().map_err(malformed)?.clone();
     let (layout, columns) = layout(&header)?;

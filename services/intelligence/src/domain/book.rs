@@ -125,12 +125,6 @@ impl Book {
         self.shifts.iter().map(|((school_id, date), it)| (*school_id, *date, it.as_slice()))
     }
 
-    /// Every mark in the registers that have been opened.
-    #[cfg(test)]
-    pub(crate) fn registers(&self) -> impl Iterator<Item = (&Slot, &Register)> {
-        self.registers.iter()
-    }
-
     fn meet(&mut self, pupil: i32) -> Outcome {
         self.erased.remove(&pupil);
         if self.known.insert(pupil) { Outcome::Accepted } else { Outcome::Unchanged }
@@ -197,3 +191,6 @@ impl Book {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

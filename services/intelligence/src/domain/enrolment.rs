@@ -27,6 +27,11 @@ pub fn year_group_on(enrolments: &[Enrolment], date: NaiveDate) -> Option<i8> {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(roll: &[Enrolment], on: &str, expected: Option<i8>) {
+        assert_eq!(year_group_on(roll, on.parse().unwrap()), expected, "{on}");
+    }
+
     #[test]
     fn the_enrolment_that_began_last_says_the_year_group() {
         let date = |text: &str| text.parse::<NaiveDate>().unwrap();
@@ -36,14 +41,10 @@ mod tests {
             ends_on: ends.map(date),
         };
         let roll = [of(5, "2025-09-01", None), of(6, "2026-09-01", Some("2026-12-18"))];
-        #[track_caller]
-        fn check(got: Option<i8>, expected: Option<i8>) {
-            assert_eq!(got, expected);
-        }
-        check(year_group_on(&roll, date("2025-08-31")), None);
-        check(year_group_on(&roll, date("2025-09-01")), Some(5));
-        check(year_group_on(&roll, date("2026-09-01")), Some(6));
-        check(year_group_on(&roll, date("2026-12-18")), Some(6));
-        check(year_group_on(&roll, date("2026-12-19")), Some(5));
+        check(&roll, "2025-08-31", None);
+        check(&roll, "2025-09-01", Some(5));
+        check(&roll, "2026-09-01", Some(6));
+        check(&roll, "2026-12-18", Some(6));
+        check(&roll, "2026-12-19", Some(5));
     }
 }

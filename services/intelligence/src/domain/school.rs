@@ -89,6 +89,13 @@ mod tests {
 
     use super::*;
 
+    #[track_caller]
+    fn check(schools: &Schools, number: &str, on: &str, expected: Result<Option<&str>, Reason>) {
+        let found = schools.find_open(number, on.parse().unwrap());
+        let found = found.map(|it| it.superseding(number)).map_err(|it| it.reason);
+        assert_eq!(found, expected.map(|it| it.map(str::to_owned)), "{number} on {on}");
+    }
+
     #[test]
     fn a_school_is_found_by_every_number_it_had() {
         let school = |id: u128, urn: &str, left_on: Option<&str>, successor: Option<&str>| School {
@@ -109,17 +116,6 @@ mod tests {
             ],
             numbers,
         );
-        #[track_caller]
-        fn check(
-            schools: &Schools,
-            number: &str,
-            on: &str,
-            expected: Result<Option<&str>, Reason>,
-        ) {
-            let found = schools.find_open(number, on.parse().unwrap());
-            let found = found.map(|it| it.superseding(number)).map_err(|it| it.reason);
-            assert_eq!(found, expected.map(|it| it.map(str::to_owned)), "{number} on {on}");
-        }
         check(&schools, "100002", "2026-11-20", Ok(None));
         check(&schools, "100001", "2026-11-20", Ok(Some("100002")));
         check(&schools, "936/2001", "2026-11-20", Ok(None));

@@ -1,7 +1,7 @@
 //! Signals: a change in a school's series that is unlikely to be chance, and what the trust does about it.
 
 use calendar::{Week, add_school_days};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Fault, Reason, Result};
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,16 @@ fn procedure(direction: Direction) -> (&'static str, u32) {
     }
 }
 
+/// Weeks after which what a week shows is history: nobody can answer for it any more.
+const NEWS_WEEKS: i64 = 3;
+
 impl Signal {
+    /// Whether a week is recent enough to raise a signal about. Registers of years past are pushed when a school joins;
+    /// they are a baseline, not news.
+    pub fn is_news(week: Week, today: NaiveDate) -> bool {
+        today - week.starts_on() <= TimeDelta::weeks(NEWS_WEEKS)
+    }
+
     /// The signal a judgement gives cause for.
     pub fn raise(
         (signal_id, now, today): (SignalId, DateTime<Utc>, NaiveDate),
@@ -187,5 +196,23 @@ impl From<Rule> for SignalRule {
             Rule::RunOfEight => Self::RunOfEight,
             Rule::ThreeOfFour => Self::ThreeOfFour,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_week_is_news_for_three_weeks() {
+        #[track_caller]
+        fn check(week: &str, news: bool) {
+            let today = "2026-11-21".parse().unwrap();
+            assert_eq!(Signal::is_news(Week::of(week.parse().unwrap()), today), news, "{week}");
+        }
+        check("2026-11-09", true);
+        check("2026-11-02", true);
+        check("2026-10-26", false);
+        check("2025-11-10", false);
     }
 }
