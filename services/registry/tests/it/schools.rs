@@ -10,6 +10,7 @@ testkit::both!(
     refused_with_what_would_do,
     a_conversion_keeps_the_school_and_its_journey,
     units_and_their_spread,
+    nothing_begins_in_a_school_that_left,
 );
 
 async fn added_and_found_by_any_number(database: Database) {
@@ -159,4 +160,26 @@ async fn units_and_their_spread(database: Database) {
     let request = v1::GetSpreadRequest { trust_id, urn: urn.to_owned() };
     let read = grpc.get_spread(request).await.unwrap().into_inner();
     assert_eq!(testkit::json(&read), spread);
+}
+
+async fn nothing_begins_in_a_school_that_left(database: Database) {
+    let world = World::open(&database).await;
+    let (trust_id, urn) = world.trust_with_school().await;
+    let closed = establishments(&["100000,A Primary,Closed,Primary,,,|;31-08-2020"]);
+    let report = world.import(closed).await;
+    assert_eq!(report["schoolChanges"][0]["change"], "closed");
+    assert_eq!(report["closed"], 1);
+    let path = format!("/v1/trusts/{trust_id}/schools/{urn}");
+    let school = world.get(&path).await;
+    assert_eq!(school["leftOn"], "2020-08-31");
+    assert_eq!(school["status"], "ESTABLISHMENT_STATUS_CLOSED");
+    let unit = json!({"kind": "UNIT_KIND_TEAM", "name": "Pastoral"});
+    let journey = json!({
+        "urn": urn, "phase": "PHASE_REPAIR", "rationale": "r", "evidence": evidence()
+    });
+    let journeys = format!("/v1/trusts/{trust_id}/journeys");
+    for (path, body) in [(format!("{path}/units"), unit), (journeys, journey)] {
+        let answer = world.platform.post(&world.rest, &path, body).await;
+        assert_eq!((answer.status, problem(&answer)), (StatusCode::CONFLICT, "SCHOOL_CLOSED"));
+    }
 }
