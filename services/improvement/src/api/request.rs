@@ -15,10 +15,8 @@ use crate::{
     },
 };
 
-/// A page of projects: 50 when not said, 200 at the most.
-const PROJECTS_PAGE: (u32, u32) = (50, 200);
-/// A page of transitions: 100 when not said, 1000 at the most.
-const TRANSITIONS_PAGE: (u32, u32) = (100, 1000);
+/// A page when its size is not said, and at the most: as every service's.
+const PAGES: (u32, u32) = (50, 500);
 
 pub(super) fn project_id(text: &str) -> Result<ProjectId> {
     let mut fields = Fields::new();
@@ -59,7 +57,7 @@ pub(super) fn list_projects(request: &pb::ListProjectsRequest) -> Result<ListPro
     let (trust_id, school, state) = fields.done(|| Some((trust_id?, school?, state?)))?;
     let token = request.page_token.as_deref();
     let filters = (trust_id, &request.urn, state);
-    let page = Page::parse(request.page_size, token, &filters, PROJECTS_PAGE)?;
+    let page = Page::parse(request.page_size, token, &filters, PAGES)?;
     Ok(ListProjects { trust_id, school, state, page })
 }
 
@@ -68,7 +66,7 @@ pub(super) fn list_transitions(
 ) -> Result<ListTransitions> {
     let project_id = project_id(&request.project_id)?;
     let token = request.page_token.as_deref();
-    let page = Page::parse(request.page_size, token, &project_id, TRANSITIONS_PAGE)?;
+    let page = Page::parse(request.page_size, token, &project_id, PAGES)?;
     Ok(ListTransitions { project_id, page })
 }
 

@@ -77,7 +77,7 @@ pub(super) async fn raise(tx: &mut Tx, ctx: &Ctx, school: &School) -> Result<Opt
     let series = series(measure, THRESHOLD, weeks);
     let judgement = judge(&series, measure.definition().higher_is_better);
     let (Some(latest), Some(_)) = (series.last(), judgement.rule) else { return Ok(None) };
-    if !Signal::worth_raising(latest.week, ctx.today()) {
+    if !Signal::is_news(latest.week, ctx.today()) {
         return Ok(None);
     }
     let others = store::signal::of_school(tx, school.school_id, measure).await?;

@@ -1,7 +1,7 @@
 //! Signals: a change in a school's series that is unlikely to be chance, and what the trust does about it.
 
 use calendar::{Week, add_school_days};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Fault, Reason, Result};
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,6 @@ use statistics::Rule;
 use uuid::Uuid;
 
 use crate::domain::{Direction, Judgement, Measure, Point};
-
-/// The summer holidays and a week: older weeks raise no signal.
-const RESPONDABLE_DAYS: i64 = 7 * 7;
 
 identity::id! {
     /// A signal raised.
@@ -91,7 +88,16 @@ fn procedure(direction: Direction) -> (&'static str, u32) {
     }
 }
 
+/// Weeks after which what a week shows is history: nobody can answer for it any more.
+const NEWS_WEEKS: i64 = 3;
+
 impl Signal {
+    /// Whether a week is recent enough to raise a signal about. Registers of years past are pushed when a school joins;
+    /// they are a baseline, not news.
+    pub fn is_news(week: Week, today: NaiveDate) -> bool {
+        today - week.starts_on() <= TimeDelta::weeks(NEWS_WEEKS)
+    }
+
     /// The signal a judgement gives cause for.
     pub fn raise(
         (signal_id, now, today): (SignalId, DateTime<Utc>, NaiveDate),
@@ -123,12 +129,6 @@ impl Signal {
             version: 1,
             raised_at: now,
         })
-    }
-
-    /// Whether a week is recent enough to ask somebody to respond to it. Records of years past come in when a feed is
-    /// first connected; the longest pause of a school that runs is its summer.
-    pub fn worth_raising(week: Week, today: NaiveDate) -> bool {
-        (today - week.ends_on()).num_days() <= RESPONDABLE_DAYS
     }
 
     /// Whether it makes another signal needless: the same week's, or one of the same direction still open.
@@ -267,10 +267,15 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked_about_a_week_long_gone() {
-        let today = date("2026-11-21");
-        assert!(Signal::worth_raising(Week::of(date("2026-11-09")), today));
-        assert!(Signal::worth_raising(Week::of(date("2026-10-01")), today));
-        assert!(!Signal::worth_raising(Week::of(date("2026-09-21")), today));
+    fn a_week_is_news_for_three_weeks() {
+        #[track_caller]
+        fn check(week: &str, news: bool) {
+            let today = "2026-11-21".parse().unwrap();
+            assert_eq!(Signal::is_news(Week::of(week.parse().unwrap()), today), news, "{week}");
+        }
+        check("2026-11-09", true);
+        check("2026-11-02", true);
+        check("2026-10-26", false);
+        check("2025-11-10", false);
     }
 }
