@@ -32,8 +32,9 @@ impl TryFrom<pb::CreateFeedRequest> for CreateFeed {
         let mut fields = Fields::new();
         let trust_id = fields.take("/trustId", TrustId::parse(&it.trust_id));
         let mut kinds = BTreeSet::new();
-        for (index, kind) in it.kinds().enumerate() {
-            let kind = wire::kind(kind).ok_or_else(|| Fault::invalid("is not a kind of record"));
+        for (index, kind) in it.kinds.iter().enumerate() {
+            let kind = pb::RecordKind::try_from(*kind).ok().and_then(wire::kind);
+            let kind = kind.ok_or_else(|| Fault::invalid("is not a kind of record"));
             kinds.extend(fields.take(&format!("/kinds/{index}"), kind));
         }
         if it.kinds.is_empty() {

@@ -53,9 +53,13 @@ pub(super) async fn over_rest(
 
     let today = ctx.today();
     // Parsing megabytes would hold up every other request of this thread.
-    let read = tokio::task::spawn_blocking(move || read(format, &body, today));
-    let records = read.await.map_err(Error::internal)??;
-    let push = Push { feed, dry_run: header.dry_run, records };
+    let read = tokio::task::spawn_blocking(move || read(format, &body, method, today));
+    let (inner, records) = read.await.map_err(Error::internal)??;
+    if !inner.feed_id.is_empty() && inner.feed_id != header.feed_id {
+        let fault = Fault::invalid("differs from the same field in the path");
+        return Err(Error::field("/feedId", fault));
+    }
+    let push = Push { feed, dry_run: header.dry_run || inner.dry_run, records };
     rest::answer(method.success(), &pb::Batch::from(app.push(&ctx, push).await?))
 }
 
@@ -126,12 +130,19 @@ fn key(headers: &HeaderMap) -> Option<Vec<u8>> {
     headers.get("idempotency-key").map(|it| it.as_bytes().to_vec())
 }
 
-fn read(format: Format, body: &Bytes, today: NaiveDate) -> Result<Vec<Record>> {
-    some(match format {
-        Format::Json => json(body, today)?,
-        Format::Lines => lines(body, today)?,
-        Format::Csv => csv::read(body, today)?,
-    })
+/// What a body holds: its records, and in JSON whatever else the message may say.
+fn read(
+    format: Format,
+    body: &Bytes,
+    method: &Method,
+    today: NaiveDate,
+) -> Result<(pb::PushRecordsRequest, Vec<Record>)> {
+    let (header, records) = match format {
+        Format::Json => json(body, method, today)?,
+        Format::Lines => (pb::PushRecordsRequest::default(), lines(body, today)?),
+        Format::Csv => (pb::PushRecordsRequest::default(), csv::read(body, today)?),
+    };
+    Ok((header, some(records)?))
 }
 
 fn some(records: Vec<Record>) -> Result<Vec<Record>> {
@@ -142,21 +153,26 @@ fn some(records: Vec<Record>) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-fn json(body: &[u8], today: NaiveDate) -> Result<Vec<Record>> {
+fn json(
+    body: &[u8],
+    method: &Method,
+    today: NaiveDate,
+) -> Result<(pb::PushRecordsRequest, Vec<Record>)> {
     let mut members: BTreeMap<String, &RawValue> =
         serde_json::from_slice(body).map_err(not_json)?;
     let records = members.remove("records").map_or("[]", RawValue::get);
-    if let Some(name) = members.keys().next() {
-        let detail = "is not a field of this body; did you mean records?";
-        let fault = Fault::new(Reason::FieldUnknown, detail).accepting(["records"]);
-        return Err(Error::field(format!("/{name}"), fault));
-    }
+    let others = members
+        .into_iter()
+        .map(|(name, it)| Ok((name, serde_json::from_str(it.get()).map_err(not_json)?)))
+        .collect::<Result<_>>()?;
+    let header = rest::parse(&method.descriptor.input(), &Value::Object(others))?;
     let records: Vec<&RawValue> = serde_json::from_str(records)
         .map_err(|_| Error::field("/records", Fault::new(Reason::FieldType, "must be an array")))?;
     if records.len() > RECORDS_LIMIT {
         return Err(too_many());
     }
-    Ok(records.into_iter().zip(1..).map(|(it, line)| one(it.get(), line, today)).collect())
+    let records = records.into_iter().zip(1..).map(|(it, line)| one(it.get(), line, today));
+    Ok((header, records.collect()))
 }
 
 fn lines(body: &[u8], today: NaiveDate) -> Result<Vec<Record>> {

@@ -21,7 +21,8 @@ impl Handler for RegistryFollower {
     ) -> BoxFuture<'t, Result<()>> {
         Box::pin(async move {
             if let Some(it) = event.decode::<pb::SchoolJoined>()? {
-                put(tx, event, &it.school_id, it.details).await
+                put(tx, event, &it.school_id, it.details).await?;
+                store::school::leave(tx, id(&it.school_id)?, None, None).await
             } else if let Some(it) = event.decode::<pb::SchoolUpdated>()? {
                 put(tx, event, &it.school_id, it.details).await
             } else if let Some(it) = event.decode::<pb::SchoolConverted>()? {
@@ -71,7 +72,7 @@ async fn leave(
     successor_urn: Option<&str>,
 ) -> Result<()> {
     let last = event.effective_on.unwrap_or_else(|| calendar::london_date(event.recorded_at));
-    store::school::leave(tx, id(school_id)?, last, successor_urn).await
+    store::school::leave(tx, id(school_id)?, Some(last), successor_urn).await
 }
 
 fn id(text: &str) -> Result<SchoolId> {

@@ -201,7 +201,70 @@ impl From<Rule> for SignalRule {
 
 #[cfg(test)]
 mod tests {
+    use statistics::Limits;
+
     use super::*;
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn signal(state: SignalState) -> Signal {
+        let limits = Limits { centre: 94.0, lower: 92.0, upper: 96.0 };
+        let judgement = Judgement {
+            direction: Direction::Worse,
+            limits: Some(limits),
+            rule: Some(Rule::OutsideLimits),
+        };
+        let today = date("2026-11-21");
+        let latest = Point { week: Week::of(date("2026-11-09")), value: 90.0 };
+        let at = (SignalId(Uuid::nil()), DateTime::UNIX_EPOCH, today);
+        let of = (TrustId(Uuid::nil()), SchoolId(Uuid::nil()), "100001".to_owned());
+        Signal { state, ..Signal::raise(at, of, Measure::Attendance, latest, &judgement).unwrap() }
+    }
+
+    #[test]
+    fn a_signal_moves_on_and_never_back() {
+        #[track_caller]
+        fn check(from: SignalState, to: SignalState, allowed: bool) {
+            let project_id = (to == SignalState::Actioned).then(Uuid::nil);
+            let transition = Transition { to, project_id, rationale: Some("why".to_owned()) };
+            let decided = signal(from).decide(transition);
+            assert_eq!(decided.is_ok(), allowed, "{from:?} to {to:?}");
+            if let Err(error) = decided {
+                assert_eq!(error.reason, Reason::TransitionNotAllowed);
+            }
+        }
+        use SignalState::{Acknowledged, Actioned, Dismissed, Raised};
+        for to in [Acknowledged, Actioned, Dismissed] {
+            check(Raised, to, true);
+            check(Acknowledged, to, to != Acknowledged);
+            check(Actioned, to, false);
+            check(Dismissed, to, false);
+            check(to, Raised, false);
+        }
+    }
+
+    #[test]
+    fn a_signal_is_overdue_after_its_day_while_nobody_has_answered() {
+        let raised = signal(SignalState::Raised);
+        assert_eq!(raised.respond_by, date("2026-11-27"));
+        assert!(!raised.overdue(date("2026-11-27")));
+        assert!(raised.overdue(date("2026-11-28")));
+        assert!(!signal(SignalState::Acknowledged).overdue(date("2026-11-28")));
+    }
+
+    #[test]
+    fn one_signal_speaks_for_a_week_and_a_direction() {
+        let (same, next) = (Week::of(date("2026-11-09")), Week::of(date("2026-11-16")));
+        let raised = signal(SignalState::Raised);
+        assert!(raised.covers(same, Direction::Better));
+        assert!(raised.covers(next, Direction::Worse));
+        assert!(!raised.covers(next, Direction::Better));
+        let dismissed = signal(SignalState::Dismissed);
+        assert!(dismissed.covers(same, Direction::Worse));
+        assert!(!dismissed.covers(next, Direction::Worse));
+    }
 
     #[test]
     fn a_week_is_news_for_three_weeks() {

@@ -9,7 +9,7 @@ use rpc::{Error, Result};
 use uuid::Uuid;
 
 use crate::{
-    domain::{Batch, BatchId, Feed, FeedId, Measure, Signal, SignalEvent, SignalId, Totals},
+    domain::{Batch, BatchId, Feed, FeedId, Kind, Measure, Signal, SignalEvent, SignalId, Totals},
     store, wire,
 };
 
@@ -114,7 +114,7 @@ fn feed(event: &Recorded, it: &pb::FeedCreated) -> Result<Feed> {
         trust_id: TrustId(event.trust_id),
         name: it.name.clone(),
         client_id: it.client_id.clone(),
-        kinds: it.kinds().map(|it| known(wire::kind(it))).collect::<Result<_>>()?,
+        kinds: it.kinds.iter().map(|it| kind(*it)).collect::<Result<_>>()?,
         school_ids: it.school_ids.iter().map(|it| id(it).map(SchoolId)).collect::<Result<_>>()?,
         version: event.version,
         created_at: event.recorded_at,
@@ -175,6 +175,10 @@ async fn moved(tx: &mut Tx, event: &Recorded, it: &pb::SignalMoved) -> Result<()
     let signal_id = SignalId(id(&it.signal_id)?);
     store::signal::advance(tx, signal_id, event.version, state, project_id, rationale.as_deref())
         .await
+}
+
+fn kind(number: i32) -> Result<Kind> {
+    known(pb::RecordKind::try_from(number).ok().and_then(wire::kind))
 }
 
 fn id(text: &str) -> Result<Uuid> {

@@ -62,11 +62,11 @@ pub(crate) async fn name(
     Ok(())
 }
 
-/// A school's last day, and where its pupils went.
+/// A school's last day, and where its pupils went; neither while it is in the trust.
 pub(crate) async fn leave(
     tx: &mut Tx,
     school_id: SchoolId,
-    left_on: NaiveDate,
+    left_on: Option<NaiveDate>,
     successor_urn: Option<&str>,
 ) -> Result<()> {
     on!(tx, |c| sqlx::query(

@@ -127,6 +127,10 @@ async fn a_dry_run_changes_nothing(database: Database) {
         assert_eq!(told, [1, 1, 1]);
         assert_eq!(world.results(&answer.body).await.len(), 3);
     }
+    let body =
+        json!({"dryRun": true, "feedId": world.feed_id, "records": [enrolment(URN, "p8", 3)]});
+    let answer = world.vendor().post(&world.rest, &world.batches(), body).await;
+    assert_eq!(answer.body["state"], "BATCH_STATE_VALIDATED");
     assert_eq!(world.attendance(FRIDAY).await, (0, 0));
     assert_eq!(world.one(enrolment(URN, "p8", 3)).await["outcome"], "RECORD_OUTCOME_ACCEPTED");
 }

@@ -4,12 +4,13 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 use testkit::Database;
 
-use crate::world::{URN, World, enrolments, whole};
+use crate::world::{URN, World, enrolments, register, whole};
 
 testkit::both!(
     a_push_retried_under_its_key_is_the_same_push,
     a_push_sent_again_without_a_key_changes_nothing,
     order_does_not_matter,
+    two_processes_lose_nothing_of_each_other,
 );
 
 fn friday() -> NaiveDate {
@@ -81,4 +82,31 @@ async fn order_does_not_matter(database: Database) {
     assert_eq!(backwards, picture(&straight).await);
     let year = backwards.iter().find(|it| it["denominator"] == 200);
     assert_eq!(year.map(|it| it["numerator"].clone()), Some(json!(173)));
+}
+
+/// Two processes share a database and push into the same registers, which are read, changed and written back.
+async fn two_processes_lose_nothing_of_each_other(database: Database) {
+    let world = World::new(&database).await;
+    world.push(json!(enrolments(URN, 1..=20, 3))).await;
+    let db = database.open(intelligence::NAME, intelligence::migrations()).await;
+    let other = intelligence::App::open(db, [7; 32]).rest();
+    let push = async |router: &axum::Router, pupil: u32| {
+        let name = format!("p{pupil}");
+        let record = register(URN, crate::world::FRIDAY, "AM", &[(name.as_str(), "/")]);
+        let body = json!({"records": [record]});
+        let answer = world.vendor().post(router, &world.batches(), body).await;
+        assert_eq!(answer.body["accepted"], 1, "{answer:?}");
+    };
+    let here = async {
+        for pupil in 1..=10 {
+            push(&world.rest, pupil).await;
+        }
+    };
+    let there = async {
+        for pupil in 11..=20 {
+            push(&other, pupil).await;
+        }
+    };
+    tokio::join!(here, there);
+    assert_eq!(world.attendance(crate::world::FRIDAY).await, (20, 20));
 }
