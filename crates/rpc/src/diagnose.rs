@@ -126,6 +126,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "a table of literals")]
     fn check(body: Value, expected: &[(&str, Reason)]) {
         let message =
             contract::pool().get_message_by_name("headway.registry.v1.OpenJourneyRequest").unwrap();

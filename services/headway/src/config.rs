@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 const DEFAULTS: &str = include_str!("../headway.toml");
 /// A file in the data directory that is read when no other is named; the demonstration leaves one.
-pub const LOCAL: &str = "headway.toml";
+pub(crate) const LOCAL: &str = "headway.toml";
 
 /// One of the three services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -108,16 +108,15 @@ impl Config {
     }
 
     fn file(overrides: &Overrides, defaults: &Table) -> Result<Option<Table>> {
-        let path = match &overrides.config {
-            Some(path) => path.clone(),
-            None => {
-                let folder = defaults.get("data_dir").and_then(Value::as_str).unwrap_or(".");
-                let local = overrides.data_dir.clone().unwrap_or_else(|| folder.into()).join(LOCAL);
-                if !local.exists() {
-                    return Ok(None);
-                }
-                local
+        let path = if let Some(path) = &overrides.config {
+            path.clone()
+        } else {
+            let folder = defaults.get("data_dir").and_then(Value::as_str).unwrap_or(".");
+            let local = overrides.data_dir.clone().unwrap_or_else(|| folder.into()).join(LOCAL);
+            if !local.exists() {
+                return Ok(None);
             }
+            local
         };
         let place = || path.display().to_string();
         let text = fs::read_to_string(&path).with_context(place)?;

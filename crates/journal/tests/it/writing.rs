@@ -98,6 +98,6 @@ async fn a_text_can_be_erased_and_is_never_exchanged(database: Database) {
         .unwrap();
     let mut tx = journal.db().read().await.unwrap();
     assert_eq!(journal::text::read(&mut tx, &erased).await.unwrap(), None);
-    kept.sha256 = vec![0; 32].into();
+    kept.sha256 = vec![0; 32];
     assert!(journal::text::read(&mut tx, &kept).await.is_err());
 }

@@ -92,7 +92,7 @@ async fn enrol(rest: &mut Rest, path: &str, urn: &str, callers: u32) -> Result<(
         })
         .collect();
     let batch = rest.post(path, &json!({"records": records})).await?;
-    anyhow::ensure!(batch["rejected"] == 0, "{batch}");
+    anyhow::ensure!(batch.get("rejected") == Some(&json!(0)), "{batch}");
     Ok(())
 }
 
@@ -101,10 +101,10 @@ fn form_register(urn: &str, caller: u32, number: u32) -> Result<Value> {
     let day = NaiveDate::from_ymd_opt(2021, 1, 4)
         .and_then(|it| it.checked_add_days(Days::new(u64::from(number / 2))))
         .context("a day")?;
-    let (session, code) = if number % 2 == 0 { ("AM", "/") } else { ("PM", "\\") };
+    let (session, code) = if number.is_multiple_of(2) { ("AM", "/") } else { ("PM", "\\") };
     let marks: Vec<_> = (caller * PUPILS..(caller + 1) * PUPILS)
         .map(|pupil| {
-            let code = if (pupil + number) % 17 == 0 { "I" } else { code };
+            let code = if (pupil + number).is_multiple_of(17) { "I" } else { code };
             json!({"pupil": format!("p{pupil}"), "code": code})
         })
         .collect();

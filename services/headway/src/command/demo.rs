@@ -98,8 +98,10 @@ pub(crate) async fn run(
     }
     let live = live(&serving, &kept);
     tokio::select! {
-        ended = live => ended?,
+        // First, so that a push the stop cut short is no news.
+        biased;
         () = stop.cancelled() => {}
+        ended = live => ended?,
     }
     stop.cancel();
     serving.task.await?;
@@ -134,7 +136,7 @@ async fn build(config: &Config, metrics: PrometheusHandle, quiet: bool) -> Resul
     let mut performer = Performer::new(stage.trust_id.to_string(), &stage.operator);
     performer.play(story::before_changes(VENDOR)).await?;
     let feed_id = performer.feed_id.clone().context("the story creates a feed")?;
-    let vendor = stage.channel(VENDOR, vec![Scope::RecordsWrite])?;
+    let vendor = stage.channel(VENDOR, &[Scope::RecordsWrite])?;
     let bar = bar(quiet)?;
     push_all(&vendor, &feed_id, plan.before_changes(), &bar).await?;
     for file in [demo::LINKS_CHANGES, demo::REGISTER_CHANGES] {
@@ -211,7 +213,7 @@ async fn push(vendor: &Peer, feed_id: &str, push: Push) -> Result<Batch> {
 /// Pushes the registers of the session that is on, form by form, for as long as the demonstration runs.
 async fn live(serving: &Serving, kept: &Kept) -> Result<()> {
     let stage = Stage::again(serving.address, &serving.secrets, kept.told.trust_id)?;
-    let vendor = stage.channel(VENDOR, vec![Scope::RecordsWrite])?;
+    let vendor = stage.channel(VENDOR, &[Scope::RecordsWrite])?;
     let today = calendar::london_date(rpc::now());
     let plan = Plan::new(story::SEED, kept.schools.clone(), story::changes(), today);
     loop {

@@ -53,6 +53,7 @@ pub(crate) async fn push(
 }
 
 /// A status as a sentence for people.
+#[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
 pub(crate) fn refused(status: tonic::Status) -> anyhow::Error {
     anyhow::anyhow!("{} ({:?})", status.message(), status.code())
 }

@@ -36,7 +36,8 @@ pub(crate) struct Stage {
 impl Stage {
     /// Imports the demonstration's register and creates its trust; waits until every service knows the schools.
     pub(crate) async fn raise(address: SocketAddr, secrets: &Secrets) -> Result<Self> {
-        let operator = channel(address, secrets, "operator", None, all_scopes().collect())?;
+        let operator =
+            channel(address, secrets, "operator", None, &all_scopes().collect::<Vec<_>>())?;
         for file in [demo::REGISTER, demo::LINKS] {
             push(operator.clone(), file, &ProgressBar::hidden()).await?;
         }
@@ -52,7 +53,8 @@ impl Stage {
 
     /// The stage of a demonstration that was raised before.
     pub(crate) fn again(address: SocketAddr, secrets: &Secrets, trust_id: Uuid) -> Result<Self> {
-        let operator = channel(address, secrets, "operator", None, all_scopes().collect())?;
+        let operator =
+            channel(address, secrets, "operator", None, &all_scopes().collect::<Vec<_>>())?;
         Ok(Self { trust_id, schools: Vec::new(), operator, address, secrets: secrets.clone() })
     }
 
@@ -98,7 +100,7 @@ impl Stage {
     }
 
     /// A channel of a client of the trust.
-    pub(crate) fn channel(&self, client_id: &str, scopes: Vec<Scope>) -> Result<Peer> {
+    pub(crate) fn channel(&self, client_id: &str, scopes: &[Scope]) -> Result<Peer> {
         channel(self.address, &self.secrets, client_id, Some(self.trust_id), scopes)
     }
 
@@ -149,8 +151,8 @@ fn channel(
     secrets: &Secrets,
     client_id: &str,
     trust: Option<Uuid>,
-    scopes: Vec<Scope>,
+    scopes: &[Scope],
 ) -> Result<Peer> {
-    let token = secrets.tokens.issue(client_id, trust, &scopes, rpc::now(), LIFETIME)?;
+    let token = secrets.tokens.issue(client_id, trust, scopes, rpc::now(), LIFETIME)?;
     Ok(host::far(&format!("http://{address}"), move || Ok(token.clone()))?)
 }
