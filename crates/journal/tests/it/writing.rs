@@ -101,3 +101,32 @@ async fn a_text_can_be_erased_and_is_never_exchanged(database: Database) {
     kept.sha256 = vec![0; 32];
     assert!(journal::text::read(&mut tx, &kept).await.is_err());
 }
+
+/// SQLite can be told that its file may not grow, which is what a full disk tells it.
+#[tokio::test]
+async fn a_full_disk_is_told_and_nothing_stays_half_written() {
+    async fn limit_pages(journal: &journal::Journal, pages: &'static str) {
+        let mut tx = journal.db().begin().await.unwrap();
+        db::on!(&mut tx, |c| sqlx::query(pages).execute(c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+    }
+    let database = Database::sqlite();
+    let journal = open(&database, "notes").await;
+    let ctx = Ctx::system("test");
+    limit_pages(&journal, "PRAGMA max_page_count = 60").await;
+    let name = "x".repeat(20_000);
+    let mut written = 0;
+    let error = loop {
+        let stream = format!("note/{written}");
+        match write(&journal, &ctx, draft(1, &stream, 1, &name)).await {
+            Ok(position) => written = position,
+            Err(error) => break error,
+        }
+        assert!(written < 100, "the file never filled");
+    };
+    assert_eq!(error.reason, Reason::StorageFull);
+    assert_eq!(count(journal.db()).await, written);
+    limit_pages(&journal, "PRAGMA max_page_count = 100000").await;
+    let position = write(&journal, &ctx, draft(1, "note/after", 1, "x")).await.unwrap();
+    assert_eq!(position, written + 1);
+}
