@@ -15,7 +15,7 @@ const PUPILS: u64 = 24;
 const BATCHES: usize = 150;
 const SEED: u64 = 20_261_121;
 
-/// Numbers that look like chance and come again (Steele, Lea and Flood's SplitMix).
+/// Numbers that look like chance and come again (Steele, Lea and Flood, splittable generators).
 struct Chance(u64);
 
 impl Chance {
