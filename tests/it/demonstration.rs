@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{io::AsyncBufReadExt, process::Child};
+use tokio::process::Child;
 
 use crate::running::{Client, binary, command, root};
 
@@ -41,6 +41,8 @@ fn made() -> &'static Path {
 /// A demonstration of a test's own, under way.
 struct Demo {
     child: Child,
+    // Its output stays open for as long as it runs.
+    _output: tokio::io::Lines<tokio::io::BufReader<tokio::process::ChildStdout>>,
     folder: TempDir,
     line: String,
     told: Value,
@@ -60,7 +62,7 @@ impl Demo {
         let (child, mut output) = crate::running::spawn(folder.path(), &arguments);
         let line = output.next_line().await.unwrap().unwrap();
         let told = serde_json::from_str(&line).unwrap();
-        Self { child, folder, line, told }
+        Self { child, _output: output, folder, line, told }
     }
 
     fn url(&self) -> &str {
@@ -166,20 +168,20 @@ async fn the_tour_of_the_readme_works_as_written() {
         script.push_str(block.split("```").next().unwrap());
     }
     let script = script.replace("cargo run -p headway --", &binary().display().to_string());
-    let file = demo.folder.path().join("demo.line");
-    fs::write(&file, &demo.line).unwrap();
+    // The tour speaks of the folder that `demo` makes where it is run.
+    std::os::unix::fs::symlink(demo.folder.path(), demo.folder.path().join("headway-demo"))
+        .unwrap();
     let output = tokio::process::Command::new("bash")
         .args(["-c", &script])
         .current_dir(demo.folder.path())
         .env("DEMO", &demo.line)
-        .env("HEADWAY_DATA_DIR", demo.folder.path())
         .output()
         .await
         .unwrap();
     let (said, wrong) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}\n{wrong}");
-    for expected in tour.split("```json\n").skip(1).map(|it| it.split("```").next().unwrap().trim())
+    for expected in tour.split("```text\n").skip(1).map(|it| it.split("```").next().unwrap().trim())
     {
         assert!(said.contains(expected), "the tour promises {expected}\n{said}");
     }

@@ -3,6 +3,7 @@
 
 mod access;
 mod demonstration;
+mod durability;
 mod refusals;
 mod running;
 mod story;

@@ -48,7 +48,8 @@ pub(crate) fn binary() -> &'static Path {
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) url: String,
-    pub(crate) output: Lines<BufReader<ChildStdout>>,
+    /// Stays open for as long as it runs.
+    _output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Running {
@@ -59,7 +60,7 @@ impl Running {
         let (child, mut output) = spawn(data, &all);
         let line = timeout(Duration::from_mins(1), output.next_line()).await.unwrap().unwrap();
         let url = line.unwrap().strip_prefix("Headway listens on ").unwrap().to_owned();
-        Self { child, url, output }
+        Self { child, url, _output: output }
     }
 
     pub(crate) fn address(&self) -> &str {

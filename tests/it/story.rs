@@ -1,7 +1,7 @@
 //! A vendor pushes registers → the trust knows → a signal is raised → a project starts → a school's phase changes → the
 //! journals prove it. The same on SQLite and PostgreSQL, in one process and in three.
 
-use std::path::Path;
+use std::{fmt::Write, path::Path};
 
 use chrono::{Datelike, Days, NaiveDate};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ const PUPILS: u32 = 40;
 pub(crate) struct Deployed {
     running: Vec<Running>,
     data: tempfile::TempDir,
-    arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
     apart: bool,
 }
 
@@ -35,7 +35,7 @@ impl Deployed {
         deployed
     }
 
-    async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         let mut peers = String::from("[peers]\n");
         for service in if self.apart { &SERVICES[..] } else { &["all"] } {
             let file = self.data.path().join(format!("{service}.toml"));
@@ -46,7 +46,7 @@ impl Deployed {
                 arguments.extend(["--config", &file, "--only", service]);
             }
             let running = Running::serve(self.data.path(), &arguments).await;
-            peers.push_str(&format!("{service} = \"{}\"\n", running.url));
+            writeln!(peers, "{service} = \"{}\"", running.url).unwrap();
             self.running.push(running);
         }
     }
@@ -57,6 +57,12 @@ impl Deployed {
 
     pub(crate) fn url(&self, service: usize) -> String {
         self.running.get(service).unwrap_or(&self.running[0]).url.clone()
+    }
+
+    pub(crate) async fn kill(&mut self) {
+        for running in self.running.drain(..) {
+            running.kill().await;
+        }
     }
 
     async fn stop(&mut self) {
@@ -276,7 +282,7 @@ async fn proven(deployed: &Deployed, cast: &Cast) {
 }
 
 /// A fresh database on the test server.
-async fn postgres() -> Vec<String> {
+pub(crate) async fn postgres() -> Vec<String> {
     let database = testkit::Database::postgres().await;
     vec!["--database-url".to_owned(), database.url("")]
 }

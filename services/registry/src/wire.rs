@@ -6,9 +6,9 @@ use rpc::{Error, Result};
 use crate::domain::{
     establishment::{EducationPhase, EstablishmentStatus},
     evidence::{Evidence, EvidenceKind},
+    import::RegisterFile,
     journey::TransitionKind,
     phase::Phase,
-    register::RegisterFile,
     rubric::{Rating, RubricDomain},
     unit::UnitKind,
 };

@@ -182,6 +182,9 @@ fn cell(view: &View, school: &School, measure: &str) -> Markup {
         div class={ "measure " (change.class) } {
             div class="figures" {
                 (value(standing.latest.as_ref()))
+                @if let Some(period) = other_period(standings, standing) {
+                    span class="aside" { (period) }
+                }
                 span class="change" {
                     span class={ "mark " (change.class) } aria-hidden="true" { (change.symbol) } " " (change.words)
                 }
@@ -189,6 +192,14 @@ fn cell(view: &View, school: &School, measure: &str) -> Markup {
             @if !standing.recent.is_empty() && !suppressed { (series.svg()) }
         }
     }
+}
+
+/// The period of a value that is not the one its column speaks of.
+fn other_period(standings: &[Standing], standing: &Standing) -> Option<String> {
+    let latest = standing.latest.as_ref().filter(|it| it.result.is_some())?;
+    let period = words::period(latest.period_kind(), &latest.starts_on, &latest.ends_on);
+    let column = total(standings, &standing.measure.replace('-', "_"))?.period;
+    (period != column).then_some(period)
 }
 
 fn value(latest: Option<&Observation>) -> Markup {

@@ -82,6 +82,8 @@ fn a_value_that_is_missing_is_called_what_it_is() {
     assert!(!suppressed.contains(" %") && !suppressed.contains("<svg"), "{suppressed}");
     assert!(cell("10", 1).contains(">not available<"));
     assert!(cell("11", 4).contains(">no journey opened<"));
+    assert!(cell("5", 1).contains("week of 2 Nov 2026"), "another week than its column's");
+    assert!(!cell("4", 1).contains("week of"));
     assert!(html.contains("of 11 of 12 schools"), "the trust's line says what it leaves out");
 }
 

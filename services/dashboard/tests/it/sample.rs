@@ -100,7 +100,7 @@ fn standing(index: usize, measure: &str, base: f64, wave: f64) -> Standing {
     };
     let denominator = NAMES[index].1 * if weekly { 10 } else { 1 };
     let (kind, starts_on) = if weekly {
-        (PeriodKind::Week, "2026-11-09")
+        (PeriodKind::Week, if index == 5 { "2026-11-02" } else { "2026-11-09" })
     } else {
         (PeriodKind::AcademicYear, "2026-09-01")
     };

@@ -9,14 +9,14 @@ mod plan;
 mod pupils;
 mod random;
 mod school;
-pub mod story;
+pub(crate) mod story;
 
-pub use plan::{Changes, Plan, Push};
-pub use school::{School, Trend};
+pub(crate) use plan::{Changes, Plan, Push};
+pub(crate) use school::{School, Trend};
 
 /// The register as the trust finds it.
-pub const REGISTER: &[u8] = include_bytes!("../../data/register.csv");
-pub const LINKS: &[u8] = include_bytes!("../../data/links.csv");
+pub(crate) const REGISTER: &[u8] = include_bytes!("../../data/register.csv");
+pub(crate) const LINKS: &[u8] = include_bytes!("../../data/links.csv");
 /// The register and its links after a conversion and a merger, both made up.
-pub const REGISTER_CHANGES: &[u8] = include_bytes!("../../data/register-changes.csv");
-pub const LINKS_CHANGES: &[u8] = include_bytes!("../../data/links-changes.csv");
+pub(crate) const REGISTER_CHANGES: &[u8] = include_bytes!("../../data/register-changes.csv");
+pub(crate) const LINKS_CHANGES: &[u8] = include_bytes!("../../data/links-changes.csv");

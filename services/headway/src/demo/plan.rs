@@ -23,26 +23,26 @@ const SESSIONS: [&str; 2] = ["AM", "PM"];
 
 /// What the register changes on a day: the schools named here are among the plan's.
 #[derive(Clone, Debug)]
-pub struct Changes {
+pub(crate) struct Changes {
     /// From this day on, a first of September, schools go by their new numbers.
-    pub on: NaiveDate,
+    pub(crate) on: NaiveDate,
     /// URN before and since.
-    pub conversions: Vec<(String, String)>,
+    pub(crate) conversions: Vec<(String, String)>,
     /// URN of the school that closed, and of the school its pupils went to.
-    pub mergers: Vec<(String, String)>,
+    pub(crate) mergers: Vec<(String, String)>,
 }
 
 /// What one school's system pushes at once.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Push {
-    pub urn: String,
-    pub records: Vec<Record>,
+pub(crate) struct Push {
+    pub(crate) urn: String,
+    pub(crate) records: Vec<Record>,
     /// Marks in all of the records.
-    pub marks: usize,
+    pub(crate) marks: usize,
 }
 
 /// The records of a trust from September 2023 up to the day before today.
-pub struct Plan {
+pub(crate) struct Plan {
     seed: Seed,
     today: NaiveDate,
     changes: Changes,
@@ -53,7 +53,7 @@ pub struct Plan {
 
 impl Plan {
     /// The schools are those before the changes, by the URNs they had then.
-    pub fn new(seed: u64, schools: Vec<School>, changes: Changes, today: NaiveDate) -> Self {
+    pub(crate) fn new(seed: u64, schools: Vec<School>, changes: Changes, today: NaiveDate) -> Self {
         let seed = Seed::new(seed);
         let mut plan = Self { seed, today, changes, schools, rolls: BTreeMap::new() };
         let mut intake = Intake::new(seed);
@@ -76,19 +76,19 @@ impl Plan {
     }
 
     /// Everything until the register changes.
-    pub fn before_changes(&self) -> impl Iterator<Item = Push> + '_ {
+    pub(crate) fn before_changes(&self) -> impl Iterator<Item = Push> + '_ {
         let last = earlier(self.changes.on.min(self.today), 1);
         self.between(date(FIRST_YEAR, 9, 1), last)
     }
 
     /// Everything since the register changed, up to yesterday.
-    pub fn after_changes(&self) -> impl Iterator<Item = Push> + '_ {
+    pub(crate) fn after_changes(&self) -> impl Iterator<Item = Push> + '_ {
         self.between(self.changes.on, earlier(self.today, 1))
     }
 
     /// The registers of the session that is on, form by form, schools in turn. On a day without school, those of the
     /// last school day with the reasons that have been found since.
-    pub fn live(&self, now: DateTime<Utc>) -> Vec<Push> {
+    pub(crate) fn live(&self, now: DateTime<Utc>) -> Vec<Push> {
         let now_on = calendar::london_date(now);
         let day = (0..60).map(|it| earlier(now_on, it)).find(|it| is_school_day(*it));
         let day = day.unwrap_or(now_on);

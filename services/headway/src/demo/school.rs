@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where a school's attendance goes in the last weeks before today.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Trend {
+pub(crate) enum Trend {
     #[default]
     Steady,
     Declining,
@@ -13,20 +13,20 @@ pub enum Trend {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct School {
-    pub urn: String,
+pub(crate) struct School {
+    pub(crate) urn: String,
     /// National curriculum years taught, 0 for reception.
-    pub lowest_year: i8,
-    pub highest_year: i8,
+    pub(crate) lowest_year: i8,
+    pub(crate) highest_year: i8,
     /// Pupils on roll.
-    pub roll: u32,
-    pub trend: Trend,
+    pub(crate) roll: u32,
+    pub(crate) trend: Trend,
 }
 
 impl School {
     /// A school of the register: year groups from its statutory ages, the roll from its number of pupils. A school too
     /// new to have counted its pupils is taken to be two fifths full.
-    pub fn of(establishment: &Establishment, trend: Trend) -> Self {
+    pub(crate) fn of(establishment: &Establishment, trend: Trend) -> Self {
         let year = |age: Option<u32>, before: i8, otherwise: i8| {
             age.and_then(|it| i8::try_from(it).ok()).map_or(otherwise, |it| it - before)
         };

@@ -6,9 +6,9 @@ use identity::Urn;
 use crate::{
     app::{JourneyView, SchoolView, TransitionView},
     domain::{
-        establishment::{Link, Registered},
+        establishment::{EstablishmentStatus, Link, Registered},
         history::Dwell,
-        register::{ImportReport, Quarantined, SchoolChange},
+        import::{ImportReport, Quarantined, SchoolChange},
         spread::Spread,
         trust::Trust,
         unit::Unit,
@@ -188,7 +188,7 @@ impl From<Registered> for v1::Establishment {
 /// own side.
 pub(super) fn establishment(registered: Registered, links: Vec<Link>) -> v1::Establishment {
     let urn = registered.establishment.urn.clone();
-    let closed = registered.establishment.closed_on.is_some();
+    let closed = registered.establishment.status == EstablishmentStatus::Closed;
     let mut answer = v1::Establishment::from(registered);
     let (own, others): (Vec<_>, Vec<_>) = links.into_iter().partition(|it| it.urn == urn);
     for it in own {

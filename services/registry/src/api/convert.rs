@@ -16,8 +16,8 @@ use crate::{
     wire::Wire,
 };
 
-/// The longest name of a trust or unit, in characters.
-const NAME_LIMIT: usize = 200;
+/// The longest name, in characters.
+pub(super) const NAME_LIMIT: usize = 200;
 
 /// The longest pointer to evidence, in characters.
 const REFERENCE_LIMIT: usize = 500;
@@ -174,7 +174,7 @@ pub(super) fn new_transition(
         fields.refuse("/ratings", Fault::invalid("a correction rates nothing: leave them out"));
     }
     let effective_on = past(&mut fields, ctx, "/effectiveOn", request.effective_on.as_deref());
-    if let Some(kind) = kind {
+    if let Some(kind) = kind.filter(|it| *it != K::Opened) {
         require(&mut fields, kind, evidence.as_deref(), ratings.as_deref());
     }
     fields.done(|| {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     answer,
-    convert::{field, id, school_number},
+    convert::{NAME_LIMIT, field, id, school_number},
     doors::Doors,
     trusts::PAGES,
 };
@@ -43,14 +43,24 @@ impl Doors {
             Some(it) => Some(self.0.near(&field("/near", it, SchoolNumber::parse)?).await?),
             None => None,
         };
-        let name = request.name.map(|it| it.trim().to_lowercase()).filter(|it| !it.is_empty());
-        let search = Search { name, la, group_uid, near };
+        let name = request.name.map(|it| field("/name", &it, name_part)).transpose()?;
+        let search = Search { name: name.filter(|it| !it.is_empty()), la, group_uid, near };
         let token = request.page_token.as_deref();
         let page = Page::parse(request.page_size, token, &("establishments", &search), PAGES)?;
         let (found, next_page_token) = self.0.establishments(ctx, &search, page).await?;
         let establishments = found.into_iter().map(Into::into).collect();
         Ok(v1::ListEstablishmentsResponse { establishments, next_page_token })
     }
+}
+
+/// Part of a name, in lower case.
+fn name_part(text: &str) -> Result<String, Fault> {
+    if text.chars().count() > NAME_LIMIT || text.contains('\0') {
+        return Err(Fault::invalid(format!(
+            "must be at most {NAME_LIMIT} characters, none of them NUL"
+        )));
+    }
+    Ok(text.trim().to_lowercase())
 }
 
 fn la_code(text: &str) -> Result<String, Fault> {

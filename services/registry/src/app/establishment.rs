@@ -32,15 +32,11 @@ impl App {
         let mut tx = self.journal.db().read().await?;
         let found = establishment::by_number(&mut tx, number).await?;
         let it = found.ok_or_else(|| unregistered("/near", number))?.establishment;
-        match (it.easting, it.northing) {
-            (Some(easting), Some(northing)) => {
-                Ok(Near { urn: it.urn, easting: easting.into(), northing: northing.into() })
-            }
-            _ => {
-                let detail = format!("the register does not say where {} is", it.urn);
-                Err(Error::field("/near", Fault::invalid(detail)))
-            }
-        }
+        let Some((easting, northing)) = it.easting.zip(it.northing) else {
+            let detail = format!("the register does not say where {} is", it.urn);
+            return Err(Error::field("/near", Fault::invalid(detail)));
+        };
+        Ok(Near { urn: it.urn, easting: easting.into(), northing: northing.into() })
     }
 
     pub async fn establishments(

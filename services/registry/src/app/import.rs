@@ -9,7 +9,7 @@ use super::App;
 use crate::{
     domain::{
         establishment::{Establishment, EstablishmentStatus},
-        register::{Counts, ImportReport, QUARANTINE_SHOWN},
+        import::{Counts, ImportReport, QUARANTINE_SHOWN},
     },
     gias::{self, Content},
     store::{event, import, register},
@@ -144,5 +144,6 @@ fn compare<T: PartialEq, K: Hash + Eq>(
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
+    let digits = bytes.iter().flat_map(|it| [it >> 4, it & 15]);
+    digits.filter_map(|it| char::from_digit(it.into(), 16)).collect()
 }

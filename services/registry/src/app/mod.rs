@@ -13,7 +13,10 @@ use journal::Journal;
 use rpc::{Ctx, Error, Result};
 
 use crate::{
-    domain::register::{SchoolChange, reconcile},
+    domain::{
+        import::SchoolChange,
+        register::{Step, reconcile},
+    },
     store::{event, register},
 };
 
@@ -44,7 +47,7 @@ impl App {
             .map(|it| event::school_changed(ctx.new_id(), it))
             .collect::<Result<Vec<_>>>()?;
         self.journal.record(tx, ctx, drafts).await?;
-        Ok(steps.iter().map(crate::domain::register::Step::report).collect())
+        Ok(steps.iter().filter_map(Step::report).collect())
     }
 }
 

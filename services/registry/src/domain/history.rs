@@ -1,5 +1,6 @@
 //! Where a journey is, where it was on a date, and what was known at an instant: one fold over its log.
 
+use calendar::Term;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +9,6 @@ use super::{
     phase::Phase,
     rubric::{Rating, Ratings, Suggestion, suggest},
 };
-
-/// The shortest time in days after which a next phase is not remarkably early: fourteen weeks, as long as the
-/// longest term of a school year (1 September to the Christmas holiday is 15 weeks with half-term).
-const TERM_DAYS: i64 = 98;
 
 /// Everything recorded of a journey, in the order it was recorded.
 #[derive(Clone, Debug, Default)]
@@ -52,9 +49,10 @@ pub struct Dwell {
     pub quick: bool,
 }
 
-/// Whether the second date comes within one term of the first.
+/// Whether the second date comes within one term of the first: sooner than the term that holds the first is long.
 pub(crate) fn within_a_term(from: NaiveDate, until: NaiveDate) -> bool {
-    (until - from).num_days() < TERM_DAYS
+    let term = Term::of(from);
+    until - from <= term.ends_on() - term.starts_on()
 }
 
 impl History {
@@ -251,7 +249,27 @@ mod tests {
     }
 
     #[test]
+    fn a_term_is_as_long_as_the_one_it_began_in() {
+        #[track_caller]
+        fn check(from: &str, last_quick: &str) {
+            let (from, last): (NaiveDate, NaiveDate) =
+                (from.parse().unwrap(), last_quick.parse().unwrap());
+            assert!(within_a_term(from, last));
+            assert!(!within_a_term(from, last.succ_opt().unwrap()));
+        }
+        // Autumn has 122 days, spring 2026 has 95, summer 2026 has 148.
+        check("2025-09-01", "2025-12-31");
+        check("2025-12-31", "2026-05-01");
+        check("2026-01-01", "2026-04-05");
+        check("2026-04-06", "2026-08-31");
+    }
+
+    #[test]
     fn effective_and_recorded_time_are_asked_apart_and_together() {
+        #[track_caller]
+        fn check(history: &History, days: i64, hours: i64, settled: Option<Phase>) {
+            assert_eq!(history.at(day(days), hour(hours)).state.settled, settled);
+        }
         use TransitionKind::{Corrected, Entered, FellBack, Opened};
         let kind = |kind| KINDS.iter().position(|it| *it == kind).unwrap();
         // Opened in Stabilise; entered Repair, wrongly; corrected; entered Repair later than first said.
@@ -262,10 +280,6 @@ mod tests {
             (kind(Entered), 1, 40, 10, 0),
             (kind(FellBack), 0, 90, 10, 0),
         ]);
-        #[track_caller]
-        fn check(history: &History, days: i64, hours: i64, settled: Option<Phase>) {
-            assert_eq!(history.at(day(days), hour(hours)).state.settled, settled);
-        }
         check(&history, 25, 10, Some(Phase::Repair));
         check(&history, 25, 20, Some(Phase::Stabilise));
         check(&history, 45, 20, Some(Phase::Stabilise));

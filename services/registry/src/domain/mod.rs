@@ -3,6 +3,7 @@
 pub(crate) mod establishment;
 pub(crate) mod evidence;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod journey;
 pub(crate) mod phase;
 pub(crate) mod register;

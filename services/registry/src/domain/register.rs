@@ -5,75 +5,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use identity::{GroupUid, SchoolId, TrustId, Urn};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{
     establishment::{EstablishmentStatus, Registered},
+    import::SchoolChange,
     school::{Details, School},
     trust::Trust,
 };
-
-/// Which of the files that GIAS publishes, known by its header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegisterFile {
-    Establishments,
-    Links,
-    Groups,
-    Memberships,
-}
-
-/// What an import did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImportReport {
-    pub import_id: Uuid,
-    pub file: RegisterFile,
-    /// Of the bytes received, hexadecimal.
-    pub sha256: String,
-    pub rows: u32,
-    pub counts: Counts,
-    pub ignored: u32,
-    pub quarantined: u32,
-    /// At most [`QUARANTINE_SHOWN`] of them.
-    pub quarantine: Vec<Quarantined>,
-    pub unknown_columns: Vec<String>,
-    pub imported_at: DateTime<Utc>,
-    pub school_changes: Vec<SchoolChange>,
-}
-
-/// Quarantined rows a report lists; the rest are only counted.
-pub(crate) const QUARANTINE_SHOWN: usize = 1000;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    pub added: u32,
-    pub changed: u32,
-    pub unchanged: u32,
-    /// Of those added or changed, how many are closed now and were not before.
-    pub closed: u32,
-}
-
-/// A row that was left out, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quarantined {
-    /// The header is line 1.
-    pub line: u32,
-    pub urn: Option<String>,
-    pub column: Option<String>,
-    pub problem: String,
-}
-
-/// A line of the report on what changed in the trusts' schools.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SchoolChange {
-    pub trust_id: TrustId,
-    pub urn: Urn,
-    pub change: String,
-    pub previous_urn: Option<Urn>,
-}
 
 /// Something that happens to a school.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +41,7 @@ pub(crate) struct Register {
     pub entries: HashMap<Urn, Registered>,
     /// What followed an establishment, by the links in either direction.
     pub successors: HashMap<Urn, Vec<Urn>>,
-    /// Schools that have units or journeys: people count on them by their id.
+    /// Schools that stand for more than an entry of the register: they have units, journeys or an earlier URN.
     pub in_use: HashSet<SchoolId>,
 }
 
@@ -113,7 +53,8 @@ pub(crate) fn reconcile(
     today: NaiveDate,
     new_id: impl FnMut() -> SchoolId,
 ) -> Vec<Step> {
-    let mut work = Work { schools, register, today, new_id, steps: Vec::new() };
+    let in_use = register.in_use.clone();
+    let mut work = Work { schools, register, in_use, today, new_id, steps: Vec::new() };
     work.schools.sort_by(|a, b| a.urn().cmp(b.urn()));
     for trust in trusts {
         let ids: Vec<SchoolId> = work.of(trust.trust_id).map(|it| it.school_id).collect();
@@ -130,6 +71,7 @@ pub(crate) fn reconcile(
 struct Work<'r, F> {
     schools: Vec<School>,
     register: &'r Register,
+    in_use: HashSet<SchoolId>,
     today: NaiveDate,
     new_id: F,
     steps: Vec<Step>,
@@ -183,10 +125,10 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
         let since = establishment.opened_on.or(closed_on).or(Some(self.today));
         let there = self.of(school.trust_id).find(|it| *it.urn() == details.urn && it.is_here());
         let Some(there) = there.cloned() else {
-            return self.step(school, since, Change::Converted { previous_urn: urn, details });
+            return self.convert(school, since, details);
         };
         // It joined as a school of its own before anyone knew whom it followed, and nothing hangs on it yet.
-        let double = !self.register.in_use.contains(&there.school_id)
+        let double = !self.in_use.contains(&there.school_id)
             && establishment
                 .opened_on
                 .zip(closed_on)
@@ -197,11 +139,22 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
             let into = school.school_id;
             self.step(&there, since, Change::Merged { urn, into, into_urn });
             self.schools.retain(|it| it.school_id != there.school_id);
-            self.step(school, since, Change::Converted { previous_urn: urn_of(school), details });
+            self.convert(school, since, details);
         } else {
             let into = there.school_id;
             let on = closed_on.or(Some(self.today));
             self.step(school, on, Change::Merged { urn, into, into_urn });
+        }
+    }
+
+    /// Lets a school go on under another URN; one that had left joins again on the day it first did.
+    fn convert(&mut self, school: &School, since: Option<NaiveDate>, details: Details) {
+        let previous_urn = school.urn().clone();
+        self.in_use.insert(school.school_id);
+        let after =
+            self.step(school, since, Change::Converted { previous_urn, details: details.clone() });
+        if !school.is_here() {
+            self.step(&after, Some(school.joined_on), Change::Joined { details });
         }
     }
 
@@ -297,8 +250,8 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
         })
     }
 
-    /// Notes a step and takes it, so that the next decision sees it.
-    fn step(&mut self, school: &School, effective_on: Option<NaiveDate>, change: Change) {
+    /// Notes a step and takes it, so that the next decision sees it; gives the school after it.
+    fn step(&mut self, school: &School, effective_on: Option<NaiveDate>, change: Change) -> School {
         let effective_on = effective_on.map(|it| it.min(self.today));
         let mut after = school.clone();
         after.version += 1;
@@ -311,13 +264,10 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
             change,
         });
         if let Some(it) = self.schools.iter_mut().find(|it| it.school_id == school.school_id) {
-            *it = after;
+            *it = after.clone();
         }
+        after
     }
-}
-
-fn urn_of(school: &School) -> Urn {
-    school.urn().clone()
 }
 
 fn belongs(entry: &Registered, group_uid: &GroupUid) -> bool {
@@ -355,9 +305,16 @@ impl School {
     }
 }
 
+impl Change {
+    /// Whether it takes away a second entry for a school that goes on under that same URN.
+    pub(crate) fn ends_double(&self) -> bool {
+        matches!(self, Self::Merged { urn, into_urn, .. } if urn == into_urn)
+    }
+}
+
 impl Step {
-    /// As a line of the report.
-    pub(crate) fn report(&self) -> SchoolChange {
+    /// As a line of the report; nothing for the end of a double, which is no change of a school.
+    pub(crate) fn report(&self) -> Option<SchoolChange> {
         let (urn, change, previous_urn) = match &self.change {
             Change::Joined { details } => (&details.urn, "joined", None),
             Change::Updated { details } => (&details.urn, "updated", None),
@@ -368,12 +325,12 @@ impl Step {
             Change::Left { urn, closed: true } => (urn, "closed", None),
             Change::Left { urn, closed: false } => (urn, "left", None),
         };
-        SchoolChange {
+        (!self.change.ends_double()).then(|| SchoolChange {
             trust_id: self.trust_id,
             urn: urn.clone(),
             change: change.to_owned(),
             previous_urn,
-        }
+        })
     }
 }
 

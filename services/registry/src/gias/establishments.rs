@@ -113,6 +113,10 @@ impl Columns {
     }
 
     pub(super) fn read(&self, row: &Row<'_>) -> Result<Option<Establishment>, Fault> {
+        // Children's centres are in the register too, under numbers of their own of 5 digits.
+        if row.text(self.kind).is_some_and(|it| it.starts_with("Children")) {
+            return Ok(None);
+        }
         let text = |column| row.text(column).map(std::borrow::Cow::into_owned);
         let la_code = row.parse(self.la_code, |it| value::code(it, 3))?;
         let number = row.parse(self.number, |it| value::code(it, 4))?;

@@ -17,7 +17,7 @@ use rpc::Result;
 
 use crate::domain::{
     establishment::{Establishment, Group, Link, Membership},
-    register::{Quarantined, RegisterFile},
+    import::{Quarantined, RegisterFile},
 };
 
 pub(crate) use establishments::Stated;
@@ -29,7 +29,7 @@ pub(crate) struct File {
     pub content: Content,
     /// Rows after the header.
     pub rows: u32,
-    /// Rows of no concern here: memberships in groups that are not academy trusts.
+    /// Rows of no concern here: children's centres, and memberships in groups that are not academy trusts.
     pub ignored: u32,
     pub quarantine: Vec<Quarantined>,
     pub unknown_columns: Vec<String>,

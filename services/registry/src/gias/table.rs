@@ -15,6 +15,7 @@ const SPILLING: &str = "Linked establishments";
 
 /// A CSV file with a header.
 pub(super) struct Table<'a> {
+    bytes: &'a [u8],
     reader: Reader<&'a [u8]>,
     record: ByteRecord,
     utf8: bool,
@@ -66,9 +67,9 @@ impl<'a> Table<'a> {
             return Err(malformed("line 1: a ZIP archive; send the CSV file inside it".to_owned()));
         }
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-        if let Some(at) = bytes.iter().position(|it| *it == 0) {
-            let before = bytes.get(..at).unwrap_or_default();
-            let line = 1 + before.iter().filter(|it| **it == b'\n').count();
+        if bytes.contains(&0) {
+            let before = bytes.split(|it| *it == 0).next().unwrap_or_default();
+            let line = before.split(|it| *it == b'\n').count();
             return Err(malformed(format!("line {line}: a zero byte, which no text has")));
         }
         let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
@@ -83,7 +84,7 @@ impl<'a> Table<'a> {
             return Err(malformed("line 1: no columns separated by commas".to_owned()));
         }
         let index = header.iter().enumerate().rev().map(|(at, it)| (it.clone(), at)).collect();
-        Ok(Self { reader, record, utf8, header, index, used: BTreeSet::new() })
+        Ok(Self { bytes, reader, record, utf8, header, index, used: BTreeSet::new() })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -127,7 +128,11 @@ impl<'a> Table<'a> {
         if !more.map_err(|it| malformed(it.to_string()))? {
             return Ok(None);
         }
-        let line = self.record.position().map_or(0, csv::Position::line);
+        let line = self.record.position().map_or(0, |it| {
+            // After CRLF the reader stands before the LF and has not counted it.
+            let at = usize::try_from(it.byte()).unwrap_or(usize::MAX);
+            it.line() + u64::from(self.bytes.get(at) == Some(&b'\n'))
+        });
         if self.record.iter().any(|it| it.len() > FIELD_LIMIT) {
             let problem = format!("line {line}: a quotation mark opens a field that does not end");
             return Err(malformed(problem));

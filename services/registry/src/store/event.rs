@@ -9,8 +9,9 @@ use uuid::Uuid;
 use crate::{
     domain::{
         history::RatingRound,
+        import::ImportReport,
         journey::{Journey, Transition},
-        register::{Change, ImportReport, Step},
+        register::{Change, Step},
         school::Details,
         trust::Trust,
         unit::Unit,

@@ -2,7 +2,7 @@ use db::{Tx, on};
 use rpc::{Error, Result};
 use uuid::Uuid;
 
-use crate::domain::register::ImportReport;
+use crate::domain::import::ImportReport;
 
 pub(crate) async fn insert(tx: &mut Tx, report: &ImportReport) -> Result<()> {
     let json = serde_json::to_string(report).map_err(Error::internal)?;

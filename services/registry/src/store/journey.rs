@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{Tx, on};
 use identity::{SchoolId, TrustId};
-use rpc::{Error, Result};
+use rpc::{Error, Reason, Result};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::domain::{
@@ -27,8 +27,14 @@ pub(crate) async fn put(tx: &mut Tx, journey: &Journey) -> Result<()> {
     .bind(journey.version)
     .execute(c)
     .await
-    .map(drop))?;
-    Ok(())
+    .map(drop))
+    .map_err(|error| match error.as_database_error() {
+        // Somebody else opened it meanwhile.
+        Some(it) if it.is_unique_violation() => {
+            Error::new(Reason::AlreadyExists, "its journey is open already").caused_by(error)
+        }
+        _ => error.into(),
+    })
 }
 
 pub(crate) async fn set_version(tx: &mut Tx, journey_id: JourneyId, version: i32) -> Result<()> {

@@ -127,10 +127,8 @@ async fn school_changed(tx: &mut Tx, event: &Recorded, id: &str, change: &Change
         },
         (None, _) => return Err(Error::internal(format!("school {id} never joined"))),
     };
-    if let Change::Merged { urn, into_urn, .. } = change {
-        if urn == into_urn {
-            return school::remove(tx, id).await;
-        }
+    if change.ends_double() {
+        return school::remove(tx, id).await;
     }
     school.take(change, event.effective_on);
     school.version = version(event)?;

@@ -100,8 +100,8 @@ pub(crate) async fn memberships(tx: &mut Tx) -> Result<Vec<Membership>> {
 /// The rows travel as one JSON array, which is what needs a dialect of its own here: each database takes an array
 /// apart with functions the other lacks, and one value bound beats the 23,000 that a `VALUES` list would bind.
 macro_rules! put_all {
-    ($name:ident, $row:ty, $table:literal, $key:literal, [$($column:literal),+]) => {
-        pub async fn $name(tx: &mut Tx, rows: &[$row]) -> Result<()> {
+    ($visibility:vis $name:ident, $row:ty, $table:literal, $key:literal, [$($column:literal),+]) => {
+        $visibility async fn $name(tx: &mut Tx, rows: &[$row]) -> Result<()> {
             const COLUMNS: &[&str] = &[$($column),+];
             for chunk in rows.chunks(CHUNK) {
                 put_chunk(tx, $table, $key, COLUMNS, &to_json(chunk)?).await?;
@@ -112,14 +112,14 @@ macro_rules! put_all {
 }
 
 put_all!(
-    put_links,
+    pub(crate) put_links,
     Link,
     "establishment_link",
     "urn, link_urn, type",
     ["urn", "link_urn", "type", "name", "established_on"]
 );
 put_all!(
-    put_groups,
+    pub(crate) put_groups,
     Group,
     "establishment_group",
     "group_uid",
@@ -136,7 +136,7 @@ put_all!(
     ]
 );
 put_all!(
-    put_memberships,
+    pub(crate) put_memberships,
     Membership,
     "membership",
     "urn",

@@ -167,12 +167,14 @@ pub(crate) async fn all(tx: &mut Tx, trust_id: Option<TrustId>) -> Result<Vec<Sc
         .await)?)
 }
 
-/// The schools that have units or journeys.
+/// The schools that have units, journeys or an earlier URN.
 pub(crate) async fn in_use(tx: &mut Tx) -> Result<HashSet<SchoolId>> {
-    let ids: Vec<SchoolId> = on!(tx, |c| sqlx::query_scalar(
-        "SELECT school_id FROM unit UNION SELECT school_id FROM journey"
+    let ids: Vec<SchoolId> = on!(tx, |c| {
+        sqlx::query_scalar(
+        "SELECT school_id FROM unit UNION SELECT school_id FROM journey UNION SELECT school_id FROM previous_urn"
     )
     .fetch_all(c)
-    .await)?;
+    .await
+    })?;
     Ok(ids.into_iter().collect())
 }

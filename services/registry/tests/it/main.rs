@@ -1,0 +1,18 @@
+//! The registry through its public doors, on both databases.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod world;
+
+mod files;
+mod journeys;
+mod refusals;
+mod register;
+mod schema;
+mod schools;
+mod trusts;
