@@ -116,7 +116,7 @@ impl Opened {
         let routes = std::mem::take(&mut self.routes);
         let (journal, rest, routes) = match service {
             Service::Registry => {
-                let app = registry::App::open(db.clone()).await?;
+                let app = registry::App::open(db.clone());
                 (app.journal().clone(), app.rest(), routes.add_service(app.grpc()))
             }
             Service::Intelligence => {
