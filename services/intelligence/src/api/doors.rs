@@ -12,7 +12,7 @@ use super::{convert, push};
 use crate::{
     App,
     app::Question,
-    domain::{AttendanceCode, BatchId, FeedId, Measure, SignalId},
+    domain::{AttendanceCode, BYTES_LIMIT, BatchId, FeedId, Measure, SignalId},
     wire,
 };
 
@@ -55,7 +55,7 @@ impl App {
     }
 
     pub fn grpc(&self) -> IntelligenceServiceServer<Self> {
-        IntelligenceServiceServer::new(self.clone())
+        IntelligenceServiceServer::new(self.clone()).max_decoding_message_size(BYTES_LIMIT)
     }
 
     async fn create_feed(&self, ctx: &Ctx, request: pb::CreateFeedRequest) -> Result<pb::Feed> {

@@ -84,6 +84,7 @@ fn register(it: pb::AttendanceRegister, today: NaiveDate) -> Result<Body<String>
         fields.refuse("/attendanceRegister/marks", fault);
     }
     let mut marks = Vec::with_capacity(it.marks.len());
+    let mut places = Vec::with_capacity(it.marks.len());
     for (index, mark) in it.marks.into_iter().enumerate() {
         let at = |name: &str| format!("/attendanceRegister/marks/{index}/{name}");
         let code = match (mark.deleted, date) {
@@ -93,7 +94,10 @@ fn register(it: pb::AttendanceRegister, today: NaiveDate) -> Result<Body<String>
             (false, Some(date)) => Code::on(&mark.code, date).map(Some),
         };
         match (pupil_id(mark.pupil), code) {
-            (Ok(pupil), Ok(code)) => marks.push(Mark { pupil, code }),
+            (Ok(pupil), Ok(code)) => {
+                marks.push(Mark { pupil, code });
+                places.push(index);
+            }
             (pupil, code) => {
                 pupil.err().into_iter().for_each(|it| fields.refuse(&at("pupil"), it));
                 code.err().into_iter().for_each(|it| fields.refuse(&at("code"), it));
@@ -101,7 +105,7 @@ fn register(it: pb::AttendanceRegister, today: NaiveDate) -> Result<Body<String>
         }
     }
     let mut seen = HashSet::with_capacity(marks.len());
-    for (index, mark) in marks.iter().enumerate() {
+    for (mark, index) in marks.iter().zip(places) {
         if !seen.insert(mark.pupil.as_str()) {
             let fault = Fault::invalid("has a mark in this register already");
             fields.refuse(&format!("/attendanceRegister/marks/{index}/pupil"), fault);

@@ -1,5 +1,5 @@
 use db::Tx;
-use rpc::{Ctx, Error, Page, Result};
+use rpc::{Ctx, Error, Page, Reason, Result};
 
 use super::App;
 use crate::{
@@ -23,6 +23,10 @@ impl App {
     ) -> Result<Vec<RecordResult>> {
         let mut tx = self.journal.db().read().await?;
         readable(&mut tx, ctx, batch_id).await?;
+        if batch_id < BatchId::oldest_kept(ctx.now) {
+            let detail = "results are kept for 30 days after a push";
+            return Err(Error::new(Reason::NotFound, detail));
+        }
         let wanted = usize::try_from(page.limit()).map_err(Error::internal)?;
         let mut results = Vec::new();
         let mut next = page.after.unwrap_or(0) + 1;

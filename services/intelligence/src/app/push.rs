@@ -67,6 +67,7 @@ impl App {
             book::save(tx, feed.trust_id, &pupils, &book).await?;
             drafts.extend(self.signals(tx, ctx, &schools, &book).await?);
         }
+        store::batch::forget_results(tx, BatchId::oldest_kept(ctx.now)).await?;
         store::batch::keep_results(tx, batch.batch_id, &results).await?;
         for event in self.journal.record(tx, ctx, drafts).await? {
             batch.received_at = event.recorded_at;

@@ -1,6 +1,6 @@
 //! A push and what became of its records.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use identity::TrustId;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,18 @@ identity::id! {
 pub const RECORDS_LIMIT: usize = 10_000;
 /// Bytes of one push at the most: 32 MiB.
 pub const BYTES_LIMIT: usize = 32 << 20;
+
+/// How long it is told what became of each record. A vendor's record ids may say more than they should of a pupil.
+const RESULTS_KEPT: TimeDelta = TimeDelta::days(30);
+
+impl BatchId {
+    /// The first id of those whose results are still kept: ids are in order of time.
+    pub fn oldest_kept(now: DateTime<Utc>) -> Self {
+        let millis = (now - RESULTS_KEPT).timestamp_millis();
+        let millis = u64::try_from(millis).unwrap_or_default();
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,6 +138,17 @@ impl From<rpc::Problem> for Complaint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn results_are_kept_for_thirty_days() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let batch = |days: i64| {
+            let at = (now - TimeDelta::days(days)).timestamp_millis().unsigned_abs();
+            BatchId(uuid::Builder::from_unix_timestamp_millis(at, &[7; 10]).into_uuid())
+        };
+        assert!(batch(29) >= BatchId::oldest_kept(now));
+        assert!(batch(31) < BatchId::oldest_kept(now));
+    }
 
     #[test]
     fn a_batch_is_what_its_records_came_to() {

@@ -86,6 +86,16 @@ pub(crate) async fn keep_results(
     Ok(())
 }
 
+/// Forgets the results of every batch before one.
+pub(crate) async fn forget_results(tx: &mut Tx, before: BatchId) -> Result<()> {
+    on!(tx, |c| sqlx::query("DELETE FROM batch_result WHERE batch_id < $1")
+        .bind(before)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
 /// The stretch of results that begins at the first kept after a line, or holds it; none at the end.
 pub(crate) async fn results_from(
     tx: &mut Tx,

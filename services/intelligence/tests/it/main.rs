@@ -9,5 +9,6 @@ mod retries;
 mod signals;
 mod speed;
 mod storage;
+mod storm;
 mod stream;
 mod world;

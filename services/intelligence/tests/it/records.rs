@@ -149,7 +149,7 @@ async fn each_record_stands_or_falls_by_itself(database: Database) {
             enrolment(URN, "p1", 3),
             register(URN, &future, "AM", &[("p1", "/")]),
             register(URN, FRIDAY, "EVE", &[("p1", "/")]),
-            register(URN, FRIDAY, "AM", &[("p1", "/"), ("p1", "I")]),
+            register(URN, FRIDAY, "AM", &[("p2", "?"), ("p1", "/"), ("p1", "I")]),
             enrolment(URN, "p2", 15),
             register(OTHER_URN, FRIDAY, "AM", &[("p1", "/")]),
             {"externalId": "x", "pupl": {"pupil": "p1"}},
@@ -170,7 +170,8 @@ async fn each_record_stands_or_falls_by_itself(database: Database) {
     let of = |pointer: &str, reason: &str| (pointer.to_owned(), format!("ERROR_REASON_{reason}"));
     assert_eq!(problem(1), of("/attendanceRegister/date", "DATE_IN_FUTURE"));
     assert_eq!(problem(2), of("/attendanceRegister/session", "FIELD_INVALID"));
-    assert_eq!(problem(3), of("/attendanceRegister/marks/1/pupil", "FIELD_INVALID"));
+    assert_eq!(problem(3), of("/attendanceRegister/marks/0/code", "CODE_UNKNOWN"));
+    assert_eq!(results[3]["problems"][1]["pointer"], "/attendanceRegister/marks/2/pupil");
     assert_eq!(problem(4), of("/enrolment/yearGroup", "FIELD_INVALID"));
     assert_eq!(problem(5), of("/attendanceRegister/urn", "SCHOOL_UNKNOWN"));
     assert_eq!(problem(6), of("/pupl", "FIELD_UNKNOWN"));
