@@ -4,11 +4,9 @@ mod documents;
 mod front;
 mod openapi;
 mod operate;
-mod peer;
 mod serve;
 pub mod telemetry;
 
 pub use front::{Part, front};
 pub use openapi::openapi;
-pub use peer::{far, near};
 pub use serve::{Limits, serve};

@@ -54,7 +54,11 @@ pub(crate) async fn append(tx: &mut Tx, ctx: &Ctx, drafts: Vec<Draft>) -> Result
     Ok(recorded)
 }
 
-async fn lock(tx: &mut Tx) -> Result<()> {
+/// Takes the log's lock for the rest of the transaction: one writer at a time, in every process.
+///
+/// Recording takes it last. An operation that reads, changes and writes back what is not guarded by a version takes it
+/// first; a lock of its own, taken in the other order elsewhere, would be a deadlock.
+pub async fn lock(tx: &mut Tx) -> Result<()> {
     match tx {
         // BEGIN IMMEDIATE holds the only write lock there is.
         Tx::Sqlite(_) => Ok(()),

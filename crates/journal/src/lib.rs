@@ -21,6 +21,7 @@ use rpc::{Ctx, Result};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use append::lock;
 pub use event::{Draft, Recorded};
 pub use follow::{Handler, follow};
 pub use read::{Filter, events};

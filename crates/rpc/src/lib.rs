@@ -8,6 +8,7 @@ mod error;
 mod fields;
 mod method;
 mod paging;
+mod peer;
 pub mod rest;
 pub mod token;
 
@@ -19,10 +20,4 @@ pub use error::{Error, Fault, Problem, Reason, Result, code, name, status, type_
 pub use fields::{Fields, TEXT_LIMIT, expected_version};
 pub use method::{Method, method, methods};
 pub use paging::Page;
-
-/// A channel to a service, near or far: the caller cannot tell.
-pub type Peer = tower::util::BoxCloneSyncService<
-    http::Request<tonic::body::Body>,
-    http::Response<tonic::body::Body>,
-    tonic::Status,
->;
+pub use peer::{Peer, far, near};

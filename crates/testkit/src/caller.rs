@@ -8,7 +8,7 @@ use axum::{
 use http_body_util::BodyExt;
 use rpc::{Peer, REQUEST_ID, Reach, Scope};
 use serde_json::Value;
-use tower::{ServiceExt, util::BoxCloneSyncService};
+use tower::ServiceExt;
 use uuid::Uuid;
 
 /// Somebody at the doors of a service, already identified.
@@ -108,42 +108,8 @@ impl Caller {
 
     /// A channel to a service in this process, all of whose calls are this caller's.
     pub fn peer(&self, routes: tonic::service::Routes) -> Peer {
-        let caller = self.0.clone();
-        near(routes).map_request_boxed(move |mut request| {
-            request.extensions_mut().insert(caller.clone());
-            request
-        })
+        rpc::near(routes, self.0.clone())
     }
-}
-
-trait MapRequest {
-    fn map_request_boxed(
-        self,
-        map: impl Fn(Request<tonic::body::Body>) -> Request<tonic::body::Body>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    ) -> Peer;
-}
-
-impl MapRequest for Peer {
-    fn map_request_boxed(
-        self,
-        map: impl Fn(Request<tonic::body::Body>) -> Request<tonic::body::Body>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    ) -> Peer {
-        BoxCloneSyncService::new(self.map_request(map))
-    }
-}
-
-/// A channel to a service in this process.
-pub fn near(routes: tonic::service::Routes) -> Peer {
-    let service = ServiceExt::<Request<tonic::body::Body>>::map_err(routes, |never| match never {});
-    BoxCloneSyncService::new(service)
 }
 
 /// A message as REST would carry it.

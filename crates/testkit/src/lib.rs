@@ -12,7 +12,7 @@ mod database;
 mod postgres;
 mod schema;
 
-pub use caller::{Answer, Caller, json, near, problem};
+pub use caller::{Answer, Caller, json, problem};
 pub use database::{Database, postgres_url};
 pub use schema::columns;
 

@@ -47,7 +47,7 @@ impl Deployment {
 
     /// A channel to the services in this process, for somebody with those scopes.
     pub(crate) fn near(&self, client_id: &str, reach: Reach, scopes: &[Scope]) -> Peer {
-        host::near(self.routes.clone(), caller(client_id, reach, scopes))
+        rpc::near(self.routes.clone(), caller(client_id, reach, scopes))
     }
 
     pub(crate) fn journals(&self) -> &[Journal] {
@@ -195,7 +195,7 @@ impl Reachable<'_> {
         scopes: Vec<Scope>,
     ) -> Result<Peer> {
         if self.here.runs(to) {
-            return Ok(host::near(self.routes.clone(), caller(from, reach, &scopes)));
+            return Ok(rpc::near(self.routes.clone(), caller(from, reach, &scopes)));
         }
         let keys = self.secrets.tokens.clone();
         let trust = match reach {
@@ -204,7 +204,7 @@ impl Reachable<'_> {
         };
         let token =
             move || keys.issue(from, trust, &scopes, Ctx::system(from).now, Duration::minutes(5));
-        Ok(host::far(self.config.peer(to)?, token)?)
+        Ok(rpc::far(self.config.peer(to)?, token)?)
     }
 
     /// The board of the trust that the settings name.

@@ -62,11 +62,12 @@ fn print(report: &EstablishmentImport) -> Result<()> {
     let kind = RegisterFile::try_from(report.file).map_or("", |it| it.as_str_name());
     let kind = kind.trim_start_matches("REGISTER_FILE_").to_lowercase();
     say(format_args!(
-        "{kind}: {} rows: {} added, {} changed, {} unchanged, {} quarantined; {} closed",
+        "{kind}: {} rows: {} added, {} changed, {} unchanged, {} of no concern, {} quarantined; {} closed",
         report.rows,
         report.added,
         report.changed,
         report.unchanged,
+        report.ignored,
         report.quarantined,
         report.closed
     ))?;

@@ -154,5 +154,5 @@ fn channel(
     scopes: &[Scope],
 ) -> Result<Peer> {
     let token = secrets.tokens.issue(client_id, trust, scopes, rpc::now(), LIFETIME)?;
-    Ok(host::far(&format!("http://{address}"), move || Ok(token.clone()))?)
+    Ok(rpc::far(&format!("http://{address}"), move || Ok(token.clone()))?)
 }

@@ -132,7 +132,8 @@ impl Plan {
     fn enrolments(&self, school: &School, roll: &[Pupil], year: i32) -> Push {
         let (first, _) = year_bounds(year);
         let urn = self.urn(school, first);
-        let records = roll.iter().filter(|it| it.from < self.today).map(|pupil| {
+        let known = roll.iter().filter(|it| it.from < self.today).enumerate();
+        let records = known.map(|(number, pupil)| {
             let enrolment = Enrolment {
                 urn: urn.to_owned(),
                 pupil: pupil.id.clone(),
@@ -143,7 +144,7 @@ impl Plan {
                 deleted: false,
             };
             Record {
-                external_id: format!("roll-{urn}-{year}-{}", pupil.id),
+                external_id: format!("roll-{urn}-{year}-{number}"),
                 kind: Some(record::Kind::Enrolment(enrolment)),
             }
         });

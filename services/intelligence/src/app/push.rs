@@ -44,7 +44,7 @@ impl App {
 
     async fn apply(&self, tx: &mut Tx, ctx: &Ctx, push: Push) -> Result<Batch> {
         let Push { feed, dry_run, records } = push;
-        store::lock(tx).await?;
+        journal::lock(tx).await?;
         let schools = store::school::of_trust(tx, feed.trust_id).await?;
         let admitted: Vec<_> = records.into_iter().map(|it| admit(&feed, &schools, it)).collect();
         let key = self.key.of_trust(feed.trust_id)?;

@@ -1,9 +1,13 @@
 //! Channels to other services: in this process or across the network, the caller cannot tell.
 
 use http::{HeaderValue, Request, header};
-use rpc::{Caller, Peer};
 use tonic::{Status, body::Body, service::Routes, transport::Endpoint};
 use tower::{ServiceExt, util::BoxCloneSyncService};
+
+use crate::{Caller, Error, Result};
+
+/// A channel to a service, near or far: the caller cannot tell.
+pub type Peer = BoxCloneSyncService<Request<Body>, http::Response<Body>, Status>;
 
 /// A channel to services in this process; every call is `caller`'s.
 pub fn near(routes: Routes, caller: Caller) -> Peer {
@@ -17,9 +21,9 @@ pub fn near(routes: Routes, caller: Caller) -> Peer {
 /// A channel to services at a URL; every call carries the token `token` gives.
 pub fn far(
     url: &str,
-    token: impl Fn() -> rpc::Result<String> + Clone + Send + Sync + 'static,
-) -> rpc::Result<Peer> {
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(rpc::Error::internal)?;
+    token: impl Fn() -> Result<String> + Clone + Send + Sync + 'static,
+) -> Result<Peer> {
+    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(Error::internal)?;
     let channel = endpoint.connect_lazy().map_err(|error: tonic::transport::Error| {
         Status::unavailable(format!("the peer does not answer: {error}"))
     });
