@@ -101,7 +101,12 @@ enum Journal {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
-    /// Registers of 30 marks over REST: time to acknowledgement; also cold start and memory
+    /// Start over existing data: time until ready, and memory when idle
+    Start {
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Registers of 30 marks over REST: time to acknowledgement
     Register {
         /// Registers to push
         #[arg(long, default_value_t = 2000)]
@@ -130,6 +135,7 @@ impl Cli {
             Command::Journal(Journal::Verify { service, settings }) => {
                 journal::verify(&settings, service).await
             }
+            Command::Bench(Bench::Start { settings }) => bench::start(&settings).await,
             Command::Bench(Bench::Register { registers, callers, database_url }) => {
                 bench::register(registers, callers, database_url).await
             }

@@ -7,6 +7,7 @@ use hyper::{
     Request,
     body::Bytes,
     client::conn::http1::{SendRequest, handshake},
+    http::request::Builder,
 };
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -29,11 +30,20 @@ impl Rest {
 
     /// Posts JSON and gives the answer of a request that succeeded.
     pub(crate) async fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
-        let request = Request::post(path)
+        self.send(Request::post(path), Bytes::from(body.to_string())).await
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Value> {
+        self.send(Request::get(path), Bytes::new()).await
+    }
+
+    async fn send(&mut self, request: Builder, body: Bytes) -> Result<Value> {
+        let request = request
             .header(HOST, &self.address)
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body.to_string())))?;
+            .body(Full::new(body))?;
+        let path = request.uri().path().to_owned();
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
