@@ -19,6 +19,8 @@ use crate::{
     story::{Cast, Deployed, URN, feed, found},
 };
 
+const NONE: &str = "00000000-0000-0000-0000-000000000000";
+
 struct Scene {
     deployed: Deployed,
     cast: Cast,
@@ -132,6 +134,41 @@ async fn another_trust_is_as_if_it_were_not_there() {
     assert_eq!(stranger.get(&format!("/v1/feeds/{}", scene.feed)).await.refused(404), "NOT_FOUND");
     let push = stranger.post(&scene.path(), &register(|_| {})).await;
     assert_eq!(push.refused(404), "NOT_FOUND");
+    scene.deployed.end().await;
+}
+
+/// Every GET there is, over things that exist: no journal moves.
+#[tokio::test]
+async fn reading_writes_nothing() {
+    let scene = scene().await;
+    let scopes: Vec<String> = rpc::all_scopes().map(rpc::scope_name).collect();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let everything = token(scene.deployed.data(), "everything", None, &scopes);
+    let client = scene.deployed.client(0, &everything);
+    let heads = async || {
+        let mut heads = Vec::new();
+        for service in ["registry", "intelligence", "improvement"] {
+            let listed = client.get(&format!("/v1/journals/{service}/events")).await.done();
+            heads.push(listed["head"].clone());
+        }
+        heads
+    };
+    let before = heads().await;
+    let reads = rpc::methods().filter(|it| !it.writes() && it.descriptor.name() != "Subscribe");
+    for method in reads {
+        let path = method
+            .path
+            .replace("{trust_id}", &scene.cast.trust)
+            .replace("{feed_id}", &scene.feed)
+            .replace("{urn}", URN)
+            .replace("{service}", "registry");
+        // What the scene has none of is asked for all the same.
+        let path = path.split('/').map(|it| if it.starts_with('{') { NONE } else { it });
+        let path: Vec<_> = path.collect();
+        let answer = client.get(&path.join("/")).await;
+        assert!(answer.status.as_u16() < 500, "{path:?}: {answer:?}");
+    }
+    assert_eq!(heads().await, before);
     scene.deployed.end().await;
 }
 

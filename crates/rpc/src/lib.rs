@@ -11,6 +11,7 @@ mod paging;
 mod peer;
 pub mod rest;
 pub mod token;
+mod twin;
 
 pub use ctx::{
     Caller, Ctx, Idempotency, REQUEST_ID, Reach, Scope, all_scopes, new_id, now, parse_scope,
@@ -21,3 +22,4 @@ pub use fields::{Fields, TEXT_LIMIT, expected_version};
 pub use method::{Method, method, methods};
 pub use paging::Page;
 pub use peer::{Peer, far, near};
+pub use twin::Twin;

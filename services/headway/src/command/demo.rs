@@ -137,7 +137,7 @@ async fn build(config: &Config, metrics: PrometheusHandle, quiet: bool) -> Resul
     performer.play(story::before_changes(VENDOR)).await?;
     let feed_id = performer.feed_id.clone().context("the story creates a feed")?;
     let vendor = stage.channel(VENDOR, &[Scope::RecordsWrite])?;
-    let bar = bar(quiet)?;
+    let bar = bar(quiet, plan.marks())?;
     push_all(&vendor, &feed_id, plan.before_changes(), &bar).await?;
     for file in [demo::LINKS_CHANGES, demo::REGISTER_CHANGES] {
         push_file(stage.operator.clone(), file, &ProgressBar::hidden()).await?;
@@ -175,12 +175,12 @@ fn keep(config: &Config, stage: &Stage, feed_id: String, schools: Vec<School>) -
     Ok(())
 }
 
-fn bar(quiet: bool) -> Result<ProgressBar> {
+fn bar(quiet: bool, marks: u64) -> Result<ProgressBar> {
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let style = ProgressStyle::with_template(
-        "Three years of registers: {spinner} {human_pos} marks, {per_sec}",
+        "Three years of registers {wide_bar} {human_pos}/{human_len} marks, {eta} to go",
     )?;
-    Ok(ProgressBar::with_draw_target(None, target).with_style(style))
+    Ok(ProgressBar::with_draw_target(Some(marks), target).with_style(style))
 }
 
 async fn push_all(

@@ -86,6 +86,18 @@ impl Plan {
         self.between(self.changes.on, earlier(self.today, 1))
     }
 
+    /// Marks in all the pushes up to yesterday.
+    pub(crate) fn marks(&self) -> u64 {
+        let of_year = |(year, rolls): (&i32, &Vec<Vec<Pupil>>)| {
+            let (first, last) = year_bounds(*year);
+            let days: Vec<_> = school_days(first, last.min(earlier(self.today, 1))).collect();
+            let sessions =
+                |pupil: &Pupil| days.iter().filter(|it| pupil.is_on_roll(**it)).count() * 2;
+            rolls.iter().flatten().map(|it| sessions(it) as u64).sum::<u64>()
+        };
+        self.rolls.iter().map(of_year).sum()
+    }
+
     /// The registers of the session that is on, form by form, schools in turn. On a day without school, those of the
     /// last school day with the reasons that have been found since.
     pub(crate) fn live(&self, now: DateTime<Utc>) -> Vec<Push> {

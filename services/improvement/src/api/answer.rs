@@ -1,6 +1,7 @@
 //! What is answered, as the contract's messages.
 
 use contract::improvement as pb;
+use rpc::Twin;
 
 use crate::{
     app::View,
@@ -21,7 +22,7 @@ impl From<View> for pb::Project {
             urn,
             title: project.title,
             signal_id: project.signal.as_ref().map(|it| it.signal_id.to_string()),
-            state: pb::ProjectState::from(project.state).into(),
+            state: project.state.to_wire(),
             diagnosis: project.diagnosis.map(Into::into),
             plan: project.plan.map(Into::into),
             goals: project.goals.into_iter().map(Into::into).collect(),
@@ -72,11 +73,11 @@ impl From<Plan> for pb::Plan {
         let mut links = links.into_iter();
         let chain = plan.tiers.into_iter().map(|tier| {
             let (role, action) = links.next().map(|it| (it.role, it.action)).unwrap_or_default();
-            pb::DeliveryLink { tier: pb::DeliveryTier::from(tier).into(), role, action }
+            pb::DeliveryLink { tier: tier.to_wire(), role, action }
         });
         Self {
             owner: plan.owner.map(Into::into),
-            level: plan.level.map_or(pb::ProjectLevel::Unspecified, Into::into).into(),
+            level: plan.level.map_or(pb::ProjectLevel::Unspecified, Twin::contract).into(),
             outputs,
             delivery_chain: chain.collect(),
             capacity: capacity.unwrap_or_default(),
@@ -92,7 +93,7 @@ impl From<Goal> for pb::Goal {
             baseline: goal.baseline,
             target: goal.target,
             due_on: goal.due_on.to_string(),
-            rating: goal.rating.map(|it| pb::GoalRating::from(it).into()),
+            rating: goal.rating.map(Twin::to_wire),
         }
     }
 }
@@ -124,11 +125,11 @@ impl From<Stocktake> for pb::Stocktake {
                 .into_iter()
                 .map(|(goal_id, rating)| pb::GoalReview {
                     goal_id: goal_id.to_string(),
-                    rating: pb::GoalRating::from(rating).into(),
+                    rating: rating.to_wire(),
                     reason: reasons.next(),
                 })
                 .collect();
-            message.likelihood = Some(pb::Likelihood::from(likelihood).into());
+            message.likelihood = Some(likelihood.to_wire());
             message.decisions = decisions;
             message.next_steps = next_steps.into_iter().map(Into::into).collect();
         }
@@ -146,7 +147,7 @@ impl From<Impact> for pb::Impact {
     fn from(impact: Impact) -> Self {
         let (evaluation, worth_spreading) =
             impact.text.map(|it| (it.evaluation, it.worth_spreading)).unwrap_or_default();
-        Self { verdict: pb::Verdict::from(impact.verdict).into(), evaluation, worth_spreading }
+        Self { verdict: impact.verdict.to_wire(), evaluation, worth_spreading }
     }
 }
 
@@ -155,8 +156,8 @@ impl From<Transition> for pb::ProjectTransition {
         Self {
             transition_id: transition.transition_id.to_string(),
             project_id: transition.project_id.to_string(),
-            from: transition.from_state.map(|it| pb::ProjectState::from(it).into()),
-            to: pb::ProjectState::from(transition.to_state).into(),
+            from: transition.from_state.map(Twin::to_wire),
+            to: transition.to_state.to_wire(),
             rationale: transition.rationale,
             recorded_at: Some(transition.recorded_at.into()),
             actor: transition.actor,

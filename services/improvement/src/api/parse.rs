@@ -1,23 +1,12 @@
 //! Values as callers send them.
 
 use chrono::NaiveDate;
-use rpc::{Fault, Fields, Reason};
-
-use crate::wire::Listed;
+use rpc::{Fault, Fields};
 
 /// The most entries a list in a request may have.
 const LIST_LIMIT: usize = 100;
 /// The longest title, role or reference, in characters.
 const LINE_LIMIT: usize = 200;
-
-/// One of a closed list; the contract's "unspecified" counts as missing.
-pub(super) fn listed<T: Listed>(fields: &mut Fields, pointer: &str, value: Option<T>) -> Option<T> {
-    if value.is_none() {
-        let fault = Fault::new(Reason::FieldRequired, "must be given").accepting(T::names());
-        fields.refuse(pointer, fault);
-    }
-    value
-}
 
 /// A text of one line, such as a title or a role.
 pub(super) fn line(fields: &mut Fields, pointer: &str, text: String) -> Option<String> {

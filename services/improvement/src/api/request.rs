@@ -3,15 +3,15 @@
 use chrono::NaiveDate;
 use contract::improvement as pb;
 use identity::{SchoolNumber, TrustId};
-use rpc::{Ctx, Fault, Fields, Page, Reason, Result};
+use rpc::{Ctx, Fault, Fields, Page, Reason, Result, Twin};
 
-use super::parse::{due_date, each, line, listed, number, optional_text, reference};
+use super::parse::{due_date, each, line, number, optional_text, reference};
 use crate::{
     app::{About, ListProjects, ListTransitions, Propose},
     domain::{
         Command, Diagnosis, Goal, GoalId, Ground, Held, HeldText, Impact, ImpactText, Level,
-        Likelihood, LinkText, MeasureCode, Milestone, MilestoneId, NextStep, Participant, Plan,
-        PlanText, ProjectId, ProposalText, Rating, SignalId, State, StocktakeId, Tier, Verdict,
+        LinkText, MeasureCode, Milestone, MilestoneId, NextStep, Participant, Plan, PlanText,
+        ProjectId, ProposalText, Rating, SignalId, State, StocktakeId, Tier,
     },
 };
 
@@ -50,7 +50,7 @@ pub(super) fn list_projects(request: &pb::ListProjectsRequest) -> Result<ListPro
     let trust_id = fields.take("/trustId", TrustId::parse(&request.trust_id));
     let school = fields.optional("/urn", request.urn.as_deref(), SchoolNumber::parse);
     let state = if request.state.is_some() {
-        listed(&mut fields, "/state", State::from_contract(request.state())).map(Some)
+        fields.listed::<State>("/state", request.state().into()).map(Some)
     } else {
         Some(None)
     };
@@ -100,7 +100,7 @@ pub(super) fn diagnosis(diagnosis: Option<pb::Diagnosis>) -> Result<Command> {
 pub(super) fn plan(plan: Option<pb::Plan>) -> Result<Command> {
     let mut fields = Fields::new();
     let command = fields.required("/plan", plan).and_then(|it| {
-        let level = Level::from_contract(it.level());
+        let level = Level::of(it.level());
         let owner = match it.owner {
             None => Some(None),
             Some(owner) => participant(&mut fields, "/plan/owner", owner).map(Some),
@@ -117,8 +117,7 @@ pub(super) fn plan(plan: Option<pb::Plan>) -> Result<Command> {
 }
 
 fn link(fields: &mut Fields, at: &str, link: pb::DeliveryLink) -> Option<(Tier, LinkText)> {
-    let tier = Tier::from_contract(link.tier());
-    let tier = listed(fields, &format!("{at}/tier"), tier);
+    let tier = fields.listed(&format!("{at}/tier"), link.tier);
     let role = line(fields, &format!("{at}/role"), link.role);
     let action = fields.text(&format!("{at}/action"), link.action);
     Some((tier?, LinkText { role: role?, action: action? }))
@@ -189,8 +188,7 @@ pub(super) fn hold(ctx: &Ctx, request: pb::HoldStocktakeRequest) -> Result<Comma
     let mut fields = Fields::new();
     let stocktake_id = fields.take("/stocktakeId", StocktakeId::parse(&request.stocktake_id));
     let held_on = come(&mut fields, ctx, "/heldOn", request.held_on.as_deref());
-    let likelihood = Likelihood::from_contract(request.likelihood());
-    let likelihood = listed(&mut fields, "/likelihood", likelihood);
+    let likelihood = fields.listed("/likelihood", request.likelihood);
     let reviews = each(&mut fields, "/reviews", request.reviews, review);
     let decisions = each(&mut fields, "/decisions", request.decisions, Fields::text);
     let next_steps = each(&mut fields, "/nextSteps", request.next_steps, next_step);
@@ -205,8 +203,7 @@ pub(super) fn hold(ctx: &Ctx, request: pb::HoldStocktakeRequest) -> Result<Comma
 
 fn review(fields: &mut Fields, at: &str, it: pb::GoalReview) -> Option<((GoalId, Rating), String)> {
     let goal_id = fields.take(&format!("{at}/goalId"), GoalId::parse(&it.goal_id));
-    let rating = Rating::from_contract(it.rating());
-    let rating = listed(fields, &format!("{at}/rating"), rating);
+    let rating = fields.listed(&format!("{at}/rating"), it.rating);
     let reason = fields.text(&format!("{at}/reason"), it.reason.unwrap_or_default());
     Some(((goal_id?, rating?), reason?))
 }
@@ -221,8 +218,7 @@ fn next_step(fields: &mut Fields, at: &str, step: pb::NextStep) -> Option<NextSt
 pub(super) fn impact(impact: Option<pb::Impact>) -> Result<Command> {
     let mut fields = Fields::new();
     let command = fields.required("/impact", impact).and_then(|it| {
-        let verdict = Verdict::from_contract(it.verdict());
-        let verdict = listed(&mut fields, "/impact/verdict", verdict);
+        let verdict = fields.listed("/impact/verdict", it.verdict);
         let evaluation = optional_text(&mut fields, "/impact/evaluation", it.evaluation);
         let spread = optional_text(&mut fields, "/impact/worthSpreading", it.worth_spreading);
         let text = ImpactText { evaluation: evaluation?, worth_spreading: spread? };
@@ -233,7 +229,7 @@ pub(super) fn impact(impact: Option<pb::Impact>) -> Result<Command> {
 
 pub(super) fn transition(request: pb::CreateProjectTransitionRequest) -> Result<Command> {
     let mut fields = Fields::new();
-    let to = listed(&mut fields, "/to", State::from_contract(request.to()));
+    let to = fields.listed("/to", request.to);
     let rationale = fields.text("/rationale", request.rationale);
     fields.done(|| Some(Command::Move { to: to?, rationale: rationale? }))
 }

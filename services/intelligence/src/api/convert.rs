@@ -6,16 +6,15 @@ use calendar::AcademicYear;
 use chrono::{Days, NaiveDate};
 use contract::{common::ErrorReason, intelligence as pb};
 use identity::{SchoolNumber, TrustId};
-use rpc::{Error, Fault, Fields, Reason, Result};
+use rpc::{Error, Fault, Fields, Reason, Result, Twin};
 use uuid::Uuid;
 
 use crate::{
     app::{NamedFeed, Question, Standing},
     domain::{
-        AttendanceCode, Batch, BatchState, Complaint, CreateFeed, Measure, Observation,
+        AttendanceCode, Batch, BatchState, Complaint, CreateFeed, Kind, Measure, Observation,
         RecordResult, Signal, SignalState, Transition,
     },
-    wire,
 };
 
 /// The longest stretch observations are listed for, in days: four years.
@@ -33,9 +32,7 @@ impl TryFrom<pb::CreateFeedRequest> for CreateFeed {
         let trust_id = fields.take("/trustId", TrustId::parse(&it.trust_id));
         let mut kinds = BTreeSet::new();
         for (index, kind) in it.kinds.iter().enumerate() {
-            let kind = pb::RecordKind::try_from(*kind).ok().and_then(wire::kind);
-            let kind = kind.ok_or_else(|| Fault::invalid("is not a kind of record"));
-            kinds.extend(fields.take(&format!("/kinds/{index}"), kind));
+            kinds.extend(fields.listed::<Kind>(&format!("/kinds/{index}"), *kind));
         }
         if it.kinds.is_empty() {
             fields.required("/kinds", None::<()>);
@@ -78,7 +75,7 @@ impl Question {
             }
         };
         let number = fields.optional("/urn", it.urn.as_deref(), SchoolNumber::parse);
-        let kind = fields.required("/periodKind", wire::period(it.period_kind()));
+        let kind = fields.listed("/periodKind", it.period_kind);
         let from = fields.optional("/from", it.from.as_deref(), identity::date);
         let to = fields.optional("/to", it.to.as_deref(), identity::date);
         let this_year = AcademicYear::of(today).starts_on();
@@ -112,7 +109,7 @@ impl TryFrom<pb::CreateSignalTransitionRequest> for Transition {
 
     fn try_from(it: pb::CreateSignalTransitionRequest) -> Result<Self> {
         let mut fields = Fields::new();
-        let to = wire::signal_state(it.to()).filter(|it| *it != SignalState::Raised);
+        let to = SignalState::of(it.to()).filter(|it| *it != SignalState::Raised);
         let to = fields.take(
             "/to",
             to.ok_or_else(|| Fault::invalid("must be acknowledged, actioned or dismissed")),
@@ -135,7 +132,7 @@ impl From<NamedFeed> for pb::Feed {
             trust_id: it.trust_id.to_string(),
             name: it.name,
             client_id: it.client_id,
-            kinds: it.kinds.into_iter().map(|it| pb::RecordKind::from(it).into()).collect(),
+            kinds: it.kinds.into_iter().map(Twin::to_wire).collect(),
             urns,
             version: it.version,
             created_at: Some(it.created_at.into()),
@@ -149,7 +146,7 @@ impl From<Batch> for pb::Batch {
             batch_id: it.batch_id.to_string(),
             feed_id: it.feed_id.to_string(),
             trust_id: it.trust_id.to_string(),
-            state: pb::BatchState::from(it.state).into(),
+            state: it.state.to_wire(),
             dry_run: it.state == BatchState::Validated,
             records: it.totals.records,
             accepted: it.totals.accepted,
@@ -167,7 +164,7 @@ impl From<RecordResult> for pb::RecordResult {
         Self {
             line: it.line,
             external_id: it.external_id,
-            outcome: pb::RecordOutcome::from(it.outcome).into(),
+            outcome: it.outcome.to_wire(),
             problems: it.problems.into_iter().map(Into::into).collect(),
             superseded_by_urn: it.superseded_by_urn,
         }
@@ -225,7 +222,7 @@ impl From<Observation> for pb::Observation {
             measure: it.measure.definition().key.to_owned(),
             urn: it.urn,
             year_group: it.year_group.map(i32::from),
-            period_kind: pb::PeriodKind::from(it.period.kind).into(),
+            period_kind: it.period.kind.to_wire(),
             starts_on: it.period.starts_on.to_string(),
             ends_on: it.period.ends_on.to_string(),
             result: Some(result),
@@ -242,7 +239,7 @@ impl From<Standing> for pb::Standing {
             measure: it.latest.measure.definition().key.to_owned(),
             urn: it.latest.urn.clone(),
             latest: Some(it.latest.into()),
-            direction: pb::Direction::from(it.judgement.direction).into(),
+            direction: it.judgement.direction.to_wire(),
             centre: limits.map(|it| it.centre),
             lower_limit: limits.map(|it| it.lower),
             upper_limit: limits.map(|it| it.upper),
@@ -260,14 +257,14 @@ pub(super) fn signal(it: Signal, today: NaiveDate) -> pb::Signal {
         school_id: it.school_id.to_string(),
         urn: it.urn,
         measure: it.measure.definition().key.to_owned(),
-        rule: pb::SignalRule::from(it.rule).into(),
-        direction: pb::Direction::from(it.direction).into(),
+        rule: it.rule.to_wire(),
+        direction: it.direction.to_wire(),
         week: it.week.to_string(),
         value: it.value,
         centre: it.centre,
         lower_limit: it.lower_limit,
         upper_limit: it.upper_limit,
-        state: pb::SignalState::from(it.state).into(),
+        state: it.state.to_wire(),
         owner_role: it.owner_role,
         respond_by: it.respond_by.to_string(),
         project_id: it.project_id.map(|it| it.to_string()),

@@ -6,14 +6,13 @@ use contract::intelligence::{
     intelligence_service_server::{IntelligenceService, IntelligenceServiceServer},
 };
 use identity::TrustId;
-use rpc::{Ctx, Error, Fault, Page, Result};
+use rpc::{Ctx, Error, Fault, Fields, Page, Result, Twin};
 
 use super::{convert, push};
 use crate::{
     App,
     app::Question,
     domain::{AttendanceCode, BYTES_LIMIT, BatchId, FeedId, Measure, SignalId},
-    wire,
 };
 
 const SERVICE: &str = "headway.intelligence.v1.IntelligenceService";
@@ -94,10 +93,7 @@ impl App {
         let batch_id = field("/batchId", BatchId::parse(&request.batch_id))?;
         let outcome = match request.outcome {
             None => None,
-            Some(_) => Some(
-                wire::outcome(request.outcome())
-                    .ok_or_else(|| Error::field("/outcome", Fault::invalid("is not an outcome")))?,
-            ),
+            Some(it) => Some(listed("/outcome", it)?),
         };
         let (filters, token) = ((batch_id, outcome), request.page_token.as_deref());
         let page = Page::parse(request.page_size, token, &filters, PAGES)?;
@@ -171,10 +167,7 @@ impl App {
         let trust_id = field("/trustId", TrustId::parse(&request.trust_id))?;
         let state = match request.state {
             None => None,
-            Some(_) => Some(
-                wire::signal_state(request.state())
-                    .ok_or_else(|| Error::field("/state", Fault::invalid("is not a state")))?,
-            ),
+            Some(it) => Some(listed("/state", it)?),
         };
         let urn = request.urn.as_deref();
         let (filters, token) = ((trust_id, urn, state), request.page_token.as_deref());
@@ -195,6 +188,13 @@ impl App {
         let signal = self.move_signal(ctx, signal_id, version, request.try_into()?).await?;
         Ok(convert::signal(signal, ctx.today()))
     }
+}
+
+/// A filter by one of a closed list.
+fn listed<T: Twin>(pointer: &str, value: i32) -> Result<T> {
+    let mut fields = Fields::new();
+    let found = fields.listed(pointer, value);
+    fields.done(|| found)
 }
 
 fn field<T>(pointer: &str, parsed: Result<T, Fault>) -> Result<T> {

@@ -5,12 +5,12 @@ use db::Tx;
 use futures::future::BoxFuture;
 use identity::{SchoolId, TrustId};
 use journal::{Draft, Projection, Recorded};
-use rpc::{Error, Result};
+use rpc::{Error, Result, Twin};
 use uuid::Uuid;
 
 use crate::{
-    domain::{Batch, BatchId, Feed, FeedId, Kind, Measure, Signal, SignalEvent, SignalId, Totals},
-    store, wire,
+    domain::{Batch, BatchId, Feed, FeedId, Measure, Signal, SignalEvent, SignalId, Totals},
+    store,
 };
 
 pub(crate) fn feed_created(feed: &Feed, event_id: Uuid) -> Draft {
@@ -18,7 +18,7 @@ pub(crate) fn feed_created(feed: &Feed, event_id: Uuid) -> Draft {
         feed_id: feed.feed_id.to_string(),
         name: feed.name.clone(),
         client_id: feed.client_id.clone(),
-        kinds: feed.kinds.iter().map(|it| pb::RecordKind::from(*it).into()).collect(),
+        kinds: feed.kinds.iter().copied().map(Twin::to_wire).collect(),
         school_ids: feed.school_ids.iter().map(ToString::to_string).collect(),
     };
     Draft::new(event_id, feed.trust_id.0, format!("feed/{}", feed.feed_id), 1, &message)
@@ -29,7 +29,7 @@ pub(crate) fn batch_applied(batch: &Batch, event_id: Uuid) -> Draft {
     let message = pb::BatchApplied {
         batch_id: batch.batch_id.to_string(),
         feed_id: batch.feed_id.to_string(),
-        state: pb::BatchState::from(batch.state).into(),
+        state: batch.state.to_wire(),
         records: totals.records,
         accepted: totals.accepted,
         unchanged: totals.unchanged,
@@ -46,8 +46,8 @@ pub(crate) fn signal_raised(signal: &Signal, event_id: Uuid) -> Draft {
         school_id: signal.school_id.to_string(),
         urn: signal.urn.clone(),
         measure: signal.measure.definition().key.to_owned(),
-        rule: pb::SignalRule::from(signal.rule).into(),
-        direction: pb::Direction::from(signal.direction).into(),
+        rule: signal.rule.to_wire(),
+        direction: signal.direction.to_wire(),
         week: signal.week.to_string(),
         value: signal.value,
         centre: signal.centre,
@@ -73,8 +73,8 @@ pub(crate) async fn signal_moved(
     };
     let message = pb::SignalMoved {
         signal_id: signal.signal_id.to_string(),
-        from: pb::SignalState::from(from).into(),
-        to: pb::SignalState::from(to).into(),
+        from: from.to_wire(),
+        to: to.to_wire(),
         project_id: project_id.map(|it| it.to_string()),
         rationale,
     };
@@ -114,7 +114,7 @@ fn feed(event: &Recorded, it: &pb::FeedCreated) -> Result<Feed> {
         trust_id: TrustId(event.trust_id),
         name: it.name.clone(),
         client_id: it.client_id.clone(),
-        kinds: it.kinds.iter().map(|it| kind(*it)).collect::<Result<_>>()?,
+        kinds: it.kinds.iter().map(|it| Twin::told(*it)).collect::<Result<_>>()?,
         school_ids: it.school_ids.iter().map(|it| id(it).map(SchoolId)).collect::<Result<_>>()?,
         version: event.version,
         created_at: event.recorded_at,
@@ -127,7 +127,7 @@ pub(crate) fn batch(event: &Recorded, it: &pb::BatchApplied) -> Result<Batch> {
         batch_id: BatchId(id(&it.batch_id)?),
         feed_id: FeedId(id(&it.feed_id)?),
         trust_id: TrustId(event.trust_id),
-        state: known(wire::batch_state(it.state()))?,
+        state: Twin::told(it.state)?,
         totals: Totals {
             records: it.records,
             accepted: it.accepted,
@@ -141,14 +141,13 @@ pub(crate) fn batch(event: &Recorded, it: &pb::BatchApplied) -> Result<Batch> {
 }
 
 fn raised(event: &Recorded, it: pb::SignalRaised) -> Result<Signal> {
-    let (rule, direction) = (it.rule(), it.direction());
     Ok(Signal {
         signal_id: SignalId(id(&it.signal_id)?),
         trust_id: TrustId(event.trust_id),
         school_id: SchoolId(id(&it.school_id)?),
         measure: known(Measure::parse(&it.measure))?,
-        rule: known(wire::signal_rule(rule))?,
-        direction: known(wire::direction(direction))?,
+        rule: Twin::told(it.rule)?,
+        direction: Twin::told(it.direction)?,
         week: it.week.parse().map_err(Error::internal)?,
         value: it.value,
         centre: it.centre,
@@ -166,7 +165,7 @@ fn raised(event: &Recorded, it: pb::SignalRaised) -> Result<Signal> {
 }
 
 async fn moved(tx: &mut Tx, event: &Recorded, it: &pb::SignalMoved) -> Result<()> {
-    let state = known(wire::signal_state(it.to()))?;
+    let state = Twin::told(it.to)?;
     let project_id = it.project_id.as_deref().map(id).transpose()?;
     let rationale = match &it.rationale {
         Some(commitment) => journal::text::read(tx, commitment).await?,
@@ -175,10 +174,6 @@ async fn moved(tx: &mut Tx, event: &Recorded, it: &pb::SignalMoved) -> Result<()
     let signal_id = SignalId(id(&it.signal_id)?);
     store::signal::advance(tx, signal_id, event.version, state, project_id, rationale.as_deref())
         .await
-}
-
-fn kind(number: i32) -> Result<Kind> {
-    known(pb::RecordKind::try_from(number).ok().and_then(wire::kind))
 }
 
 fn id(text: &str) -> Result<Uuid> {

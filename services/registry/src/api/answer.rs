@@ -2,6 +2,7 @@
 
 use contract::registry as v1;
 use identity::Urn;
+use rpc::Twin;
 
 use crate::{
     app::{JourneyView, SchoolView, TransitionView},
@@ -13,7 +14,7 @@ use crate::{
         trust::Trust,
         unit::Unit,
     },
-    wire::{Wire, count, count_if},
+    wire::{count, count_if},
 };
 
 fn text(it: Option<impl ToString>) -> Option<String> {
@@ -117,8 +118,8 @@ impl From<JourneyView> for v1::Journey {
             school_id: it.journey.school_id.to_string(),
             urn: it.urn.to_string(),
             unit_id: text(it.journey.unit_id),
-            settled: view.state.settled.map(Wire::to_wire),
-            emerging: view.state.emerging.map(Wire::to_wire),
+            settled: view.state.settled.map(Twin::to_wire),
+            emerging: view.state.emerging.map(Twin::to_wire),
             since: text(view.since),
             suggestion,
             dwells: view.dwells.into_iter().map(dwell).collect(),
@@ -136,8 +137,8 @@ impl From<TransitionView> for v1::Transition {
             transition_id: it.transition_id.to_string(),
             journey_id: it.journey_id.to_string(),
             kind: it.kind.to_wire(),
-            from: it.from.map(Wire::to_wire),
-            to: it.to.map(Wire::to_wire),
+            from: it.from.map(Twin::to_wire),
+            to: it.to.map(Twin::to_wire),
             rationale: it.rationale,
             evidence: it.evidence.into_iter().map(Into::into).collect(),
             ratings: it.ratings.into_iter().map(Into::into).collect(),
@@ -146,7 +147,7 @@ impl From<TransitionView> for v1::Transition {
             actor: it.actor,
             corrects: text(it.corrects),
             corrected_by: text(view.corrected_by),
-            suggested: it.suggested.map(Wire::to_wire),
+            suggested: it.suggested.map(Twin::to_wire),
             quick: it.quick,
             version: count(it.version),
         }

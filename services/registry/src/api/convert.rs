@@ -13,7 +13,6 @@ use crate::{
         rubric::Rating,
         unit::{UnitId, UnitKind, YEAR_GROUPS},
     },
-    wire::Wire,
 };
 
 /// The longest name, in characters.
@@ -87,7 +86,7 @@ pub(super) fn new_unit(request: v1::CreateUnitRequest) -> Result<NewUnit> {
     let trust_id = trust_id(&request.trust_id)?;
     let mut fields = Fields::new();
     let school = fields.take("/urn", SchoolNumber::parse(&request.urn));
-    let kind = listed::<UnitKind>(&mut fields, "/kind", request.kind);
+    let kind = fields.listed::<UnitKind>("/kind", request.kind);
     let name = name(&mut fields, "/name", request.name);
     let year_group = request.year_group.map(|it| i32::try_from(it).unwrap_or(i32::MAX));
     match (kind, year_group) {
@@ -113,7 +112,7 @@ pub(super) fn new_journey(ctx: &Ctx, request: v1::OpenJourneyRequest) -> Result<
     let mut fields = Fields::new();
     let school = fields.take("/urn", SchoolNumber::parse(&request.urn));
     let unit_id = fields.optional("/unitId", request.unit_id.as_deref(), UnitId::parse);
-    let phase = listed(&mut fields, "/phase", request.phase);
+    let phase = fields.listed("/phase", request.phase);
     let rationale = fields.text("/rationale", request.rationale);
     let evidence = evidence(&mut fields, "/evidence", request.evidence);
     let ratings = ratings(&mut fields, request.ratings);
@@ -141,9 +140,9 @@ pub(super) fn new_transition(
     let journey_id = journey_id(&request.journey_id)?;
     let expected_version = rpc::expected_version(request.expected_version)?;
     let mut fields = Fields::new();
-    let kind = listed::<K>(&mut fields, "/kind", request.kind);
+    let kind = fields.listed::<K>("/kind", request.kind);
     let to = match request.to {
-        Some(it) => listed(&mut fields, "/to", it).map(Some),
+        Some(it) => fields.listed("/to", it).map(Some),
         None => Some(None),
     };
     let corrects = fields.optional("/corrects", request.corrects.as_deref(), TransitionId::parse);
@@ -245,8 +244,8 @@ fn ratings(fields: &mut Fields, ratings: Vec<v1::Rating>) -> Option<Vec<Rating>>
     let mut whole = true;
     for (index, it) in ratings.into_iter().enumerate() {
         let at = format!("/ratings/{index}");
-        let domain = listed(fields, &format!("{at}/domain"), it.domain);
-        let phase = listed(fields, &format!("{at}/phase"), it.phase);
+        let domain = fields.listed(&format!("{at}/domain"), it.domain);
+        let phase = fields.listed(&format!("{at}/phase"), it.phase);
         let evidence = evidence(fields, &format!("{at}/evidence"), it.evidence);
         let (Some(domain), Some(phase), Some(evidence)) = (domain, phase, evidence) else {
             whole = false;
@@ -275,7 +274,7 @@ fn evidence(
         .into_iter()
         .enumerate()
         .map(|(index, it)| {
-            let kind = listed(fields, &format!("{pointer}/{index}/kind"), it.kind);
+            let kind = fields.listed(&format!("{pointer}/{index}/kind"), it.kind);
             let at = format!("{pointer}/{index}/reference");
             let reference = short(fields, &at, it.reference, REFERENCE_LIMIT);
             Some(Evidence { kind: kind?, reference: reference? })
@@ -295,19 +294,6 @@ fn short(fields: &mut Fields, pointer: &str, text: String, limit: usize) -> Opti
         return None;
     }
     Some(text)
-}
-
-fn listed<T: Wire>(fields: &mut Fields, pointer: &str, value: i32) -> Option<T> {
-    let parsed = T::from_wire(value);
-    if parsed.is_none() {
-        let fault = if value == 0 {
-            Fault::new(Reason::FieldRequired, "must be given")
-        } else {
-            Fault::invalid("is not one of the names of this list")
-        };
-        fields.refuse(pointer, fault.accepting(T::names()));
-    }
-    parsed
 }
 
 #[expect(clippy::option_option, reason = "absent and wrong are different answers")]

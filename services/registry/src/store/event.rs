@@ -3,7 +3,7 @@
 use contract::{common::TextCommitment, registry as v1};
 use identity::{Laestab, SchoolId, Ukprn, Urn};
 use journal::Draft;
-use rpc::{Error, Fault, Result};
+use rpc::{Error, Fault, Result, Twin};
 use uuid::Uuid;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         trust::Trust,
         unit::Unit,
     },
-    wire::{Wire, count_if, told},
+    wire::count_if,
 };
 
 pub(crate) fn trust_created(event_id: Uuid, it: &Trust) -> Draft {
@@ -91,12 +91,12 @@ pub(crate) fn journey_moved(
         school_id: journey.school_id.to_string(),
         unit_id: journey.unit_id.map(|it| it.to_string()),
         kind: it.kind.to_wire(),
-        from: it.from.map(Wire::to_wire),
-        to: it.to.map(Wire::to_wire),
+        from: it.from.map(Twin::to_wire),
+        to: it.to.map(Twin::to_wire),
         rationale: Some(rationale),
         evidence: it.evidence.iter().cloned().map(Into::into).collect(),
         ratings: it.ratings.iter().cloned().map(Into::into).collect(),
-        suggested: it.suggested.map(Wire::to_wire),
+        suggested: it.suggested.map(Twin::to_wire),
         quick: it.quick,
     };
     let version = u32::try_from(it.version).map_err(Error::internal)?;
@@ -168,8 +168,8 @@ pub(crate) fn details(message: Option<v1::SchoolDetails>) -> Result<Details> {
     Ok(Details {
         urn: number(&it.urn, Urn::parse)?,
         name: it.name,
-        phase: told(it.phase)?,
-        status: told(it.status)?,
+        phase: Twin::told(it.phase)?,
+        status: Twin::told(it.status)?,
         la_code: it.la_code,
         laestab: it.laestab.map(|it| number(&it, Laestab::parse)).transpose()?,
         ukprn: it.ukprn.map(|it| number(&it, Ukprn::parse)).transpose()?,

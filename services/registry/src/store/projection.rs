@@ -5,22 +5,19 @@ use db::Tx;
 use futures::future::BoxFuture;
 use identity::{CompaniesHouseNumber, GroupUid, TrustId, Ukprn, Urn};
 use journal::{Projection, Recorded};
-use rpc::{Error, Result};
+use rpc::{Error, Result, Twin};
 
 use super::{
     event::{details, number, school_id, whole},
     journey, school, trust, unit,
 };
-use crate::{
-    domain::{
-        history::RatingRound,
-        journey::{Journey, JourneyId, Transition, TransitionId},
-        register::Change,
-        school::School,
-        trust::Trust,
-        unit::{Unit, UnitId},
-    },
-    wire::{told, told_if},
+use crate::domain::{
+    history::RatingRound,
+    journey::{Journey, JourneyId, Transition, TransitionId},
+    register::Change,
+    school::School,
+    trust::Trust,
+    unit::{Unit, UnitId},
 };
 
 /// The tables of trusts, schools, units and journeys, made from the journal.
@@ -52,7 +49,7 @@ async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {
             unit_id: number(&it.unit_id, UnitId::parse)?,
             school_id: school_id(&it.school_id)?,
             trust_id: TrustId(event.trust_id),
-            kind: told(it.kind)?,
+            kind: Twin::told(it.kind)?,
             name: it.name,
             year_group: whole(it.year_group)?,
             version: version(event)?,
@@ -158,9 +155,9 @@ async fn journey_moved(tx: &mut Tx, event: &Recorded, it: v1::JourneyMoved) -> R
         transition_id: TransitionId(event.event_id),
         journey_id: journey.journey_id,
         version: journey.version,
-        kind: told(it.kind)?,
-        from: told_if(it.from)?,
-        to: told_if(it.to)?,
+        kind: Twin::told(it.kind)?,
+        from: it.from.map(Twin::told).transpose()?,
+        to: it.to.map(Twin::told).transpose()?,
         rationale,
         evidence: it.evidence.into_iter().map(TryInto::try_into).collect::<Result<_>>()?,
         ratings: it.ratings.into_iter().map(TryInto::try_into).collect::<Result<_>>()?,
@@ -168,7 +165,7 @@ async fn journey_moved(tx: &mut Tx, event: &Recorded, it: v1::JourneyMoved) -> R
         recorded_at: event.recorded_at,
         actor: event.actor.clone(),
         corrects: event.corrects.map(TransitionId),
-        suggested: told_if(it.suggested)?,
+        suggested: it.suggested.map(Twin::told).transpose()?,
         quick: it.quick,
     };
     journey::insert_transition(tx, &transition).await

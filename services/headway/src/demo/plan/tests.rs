@@ -42,6 +42,12 @@ fn all(plan: &Plan) -> impl Iterator<Item = Push> + '_ {
     plan.before_changes().chain(plan.after_changes())
 }
 
+#[test]
+fn the_marks_to_come_are_known_beforehand() {
+    let plan = plan();
+    assert_eq!(plan.marks(), all(&plan).map(|it| it.marks as u64).sum::<u64>());
+}
+
 fn registers(push: &Push) -> impl Iterator<Item = (NaiveDate, &AttendanceRegister)> {
     push.records.iter().filter_map(|it| match &it.kind {
         Some(record::Kind::AttendanceRegister(it)) => Some((it.date.parse().unwrap(), it)),

@@ -3,14 +3,14 @@ use contract::improvement as pb;
 use db::Tx;
 use identity::SchoolId;
 use journal::Recorded;
-use rpc::{Error, Fault, Result};
+use rpc::{Error, Fault, Result, Twin};
 
 use super::{DiagnosisText, MilestoneText, MoveText};
 use crate::{
     domain::{
-        Change, Diagnosis, Event, Goal, GoalId, Ground, Held, Impact, Level, Likelihood,
-        MeasureCode, Milestone, MilestoneId, Participant, Plan, ProjectId, Proposed, Rating,
-        SignalId, SignalRef, State, StocktakeId, Tier, Verdict,
+        Change, Diagnosis, Event, Goal, GoalId, Ground, Held, Impact, Level, MeasureCode,
+        Milestone, MilestoneId, Participant, Plan, ProjectId, Proposed, SignalId, SignalRef,
+        StocktakeId,
     },
     store::text,
 };
@@ -54,13 +54,13 @@ async fn change(tx: &mut Tx, event: &Recorded) -> Result<Change> {
         return held(tx, it, effective_on(event)).await;
     }
     if let Some(it) = event.decode::<pb::ImpactJudged>()? {
-        let verdict = listed(Verdict::from_contract(it.verdict()))?;
+        let verdict = Twin::told(it.verdict)?;
         let text = text::read(tx, it.text.as_ref()).await?;
         return Ok(Change::ImpactJudged(Impact { verdict, text }));
     }
     if let Some(it) = event.decode::<pb::ProjectMoved>()? {
-        let from = listed(State::from_contract(it.from()))?;
-        let to = listed(State::from_contract(it.to()))?;
+        let from = Twin::told(it.from)?;
+        let to = Twin::told(it.to)?;
         let text: Option<MoveText> = text::read(tx, it.text.as_ref()).await?;
         return Ok(Change::Moved { from, to, rationale: text.map(|it| it.rationale) });
     }
@@ -99,8 +99,8 @@ async fn diagnosed(tx: &mut Tx, event: pb::ProjectDiagnosed) -> Result<Change> {
 }
 
 async fn planned(tx: &mut Tx, event: pb::ProjectPlanned) -> Result<Change> {
-    let level = Level::from_contract(event.level());
-    let tiers = event.tiers().map(|it| listed(Tier::from_contract(it))).collect::<Result<_>>()?;
+    let level = Level::of(event.level());
+    let tiers = event.tiers.into_iter().map(Twin::told).collect::<Result<_>>()?;
     let text = text::read(tx, event.text.as_ref()).await?;
     Ok(Change::Planned(Plan { owner: event.owner.map(participant), level, tiers, text }))
 }
@@ -128,13 +128,13 @@ async fn milestone_set(tx: &mut Tx, event: pb::MilestoneSet) -> Result<Change> {
 
 async fn held(tx: &mut Tx, event: pb::StocktakeHeld, held_on: NaiveDate) -> Result<Change> {
     let ratings = event.ratings.iter().map(|it| {
-        let rating = listed(Rating::from_contract(it.rating()))?;
+        let rating = Twin::told(it.rating)?;
         Ok((stored(GoalId::parse(&it.goal_id))?, rating))
     });
     let held = Held {
         held_on,
         ratings: ratings.collect::<Result<_>>()?,
-        likelihood: listed(Likelihood::from_contract(event.likelihood()))?,
+        likelihood: Twin::told(event.likelihood)?,
         text: text::read(tx, event.text.as_ref()).await?,
     };
     let stocktake_id = stored(StocktakeId::parse(&event.stocktake_id))?;
@@ -153,8 +153,4 @@ fn effective_on(event: &Recorded) -> NaiveDate {
 /// What we wrote, we can read: anything else is our own fault.
 fn stored<T>(parsed: Result<T, Fault>) -> Result<T> {
     parsed.map_err(Error::internal)
-}
-
-fn listed<T>(value: Option<T>) -> Result<T> {
-    value.ok_or_else(|| Error::internal("an event holds an unspecified value"))
 }

@@ -2,7 +2,7 @@ use contract::{common::TextCommitment, improvement as pb};
 use db::Tx;
 use identity::TrustId;
 use journal::Draft;
-use rpc::Result;
+use rpc::{Result, Twin};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -99,7 +99,7 @@ async fn change_draft(tx: &mut Tx, head: Head, change: &Change) -> Result<Draft>
         }
         Change::ImpactJudged(impact) => {
             let text = head.keep(tx, impact.text.as_ref()).await?;
-            let verdict = pb::Verdict::from(impact.verdict).into();
+            let verdict = impact.verdict.to_wire();
             head.draft(&pb::ImpactJudged { project_id, verdict, text })
         }
         Change::Moved { from, to, rationale } => {
@@ -107,8 +107,8 @@ async fn change_draft(tx: &mut Tx, head: Head, change: &Change) -> Result<Draft>
             let text = head.keep(tx, text.as_ref()).await?;
             head.draft(&pb::ProjectMoved {
                 project_id,
-                from: pb::ProjectState::from(*from).into(),
-                to: pb::ProjectState::from(*to).into(),
+                from: from.to_wire(),
+                to: to.to_wire(),
                 text,
             })
         }
@@ -133,12 +133,12 @@ async fn diagnose(tx: &mut Tx, head: Head, diagnosis: &Diagnosis) -> Result<Draf
 
 async fn plan(tx: &mut Tx, head: Head, plan: &Plan) -> Result<Draft> {
     let text = head.keep(tx, plan.text.as_ref()).await?;
-    let level = plan.level.map_or(pb::ProjectLevel::Unspecified, Into::into);
+    let level = plan.level.map_or(pb::ProjectLevel::Unspecified, Twin::contract);
     Ok(head.draft(&pb::ProjectPlanned {
         project_id: head.project_id.to_string(),
         owner: plan.owner.as_ref().map(participant),
         level: level.into(),
-        tiers: plan.tiers.iter().map(|it| pb::DeliveryTier::from(*it).into()).collect(),
+        tiers: plan.tiers.iter().copied().map(Twin::to_wire).collect(),
         text,
     }))
 }
@@ -147,13 +147,13 @@ async fn hold(tx: &mut Tx, to: Head, stocktake_id: String, held: &Held) -> Resul
     let text = to.keep(tx, held.text.as_ref()).await?;
     let rated = held.ratings.iter().map(|(goal_id, rating)| pb::RatedGoal {
         goal_id: goal_id.to_string(),
-        rating: pb::GoalRating::from(*rating).into(),
+        rating: rating.to_wire(),
     });
     let draft = to.draft(&pb::StocktakeHeld {
         project_id: to.project_id.to_string(),
         stocktake_id,
         ratings: rated.collect(),
-        likelihood: pb::Likelihood::from(held.likelihood).into(),
+        likelihood: held.likelihood.to_wire(),
         text,
     });
     Ok(draft.effective_on(held.held_on))
