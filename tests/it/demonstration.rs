@@ -1,6 +1,7 @@
 //! The demonstration as a newcomer meets it, and callers that are not ours.
 
 use std::{
+    fmt::Write as _,
     fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -12,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use crate::running::{Client, binary, command, root};
+use crate::running::{Client, binary, command, root, token};
 
 /// The folder of a demonstration that was made once for all tests of this process.
 fn made() -> &'static Path {
@@ -119,16 +120,26 @@ async fn a_python_client_finishes_the_flow() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Every path but the stream that never ends, with requests nobody thought of.
+/// Every path but the stream that never ends, over things that exist, by somebody who may do everything.
 #[tokio::test]
 async fn a_fuzzer_finds_no_fault_in_the_document_or_the_answers() {
+    const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                          response_schema_conformance";
     let demo = Demo::start().await;
+    let mut settings = String::from("[parameters]\n\"path.service\" = \"registry\"\n");
+    for (variable, told) in [("trust_id", "trustId"), ("urn", "urn"), ("feed_id", "feedId")] {
+        writeln!(settings, "\"path.{variable}\" = {}", demo.told[told]).unwrap();
+    }
+    fs::write(demo.folder.path().join("schemathesis.toml"), settings).unwrap();
+    let scopes: Vec<String> = rpc::all_scopes().map(rpc::scope_name).collect();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let vendor = demo.told["vendor"]["clientId"].as_str().unwrap();
+    let token = token(demo.folder.path(), vendor, None, &scopes);
     let output = tokio::process::Command::new(python().with_file_name("schemathesis"))
         .args(["run", &format!("{}/openapi.json", demo.url())])
-        .args(["--header", &format!("Authorization: Bearer {}", demo.client("admin").token.unwrap())])
-        .args(["--exclude-path", "/v1/journals/{service}/events/stream"])
-        .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"])
-        .args(["--max-examples", "15", "--phases", "examples,coverage,fuzzing", "--no-color"])
+        .args(["--header", &format!("Authorization: Bearer {token}")])
+        .args(["--exclude-path", "/v1/journals/{service}/events/stream", "--checks", CHECKS])
+        .args(["--max-examples", "15", "--phases", "coverage,fuzzing", "--no-color"])
         .args(["--generation-deterministic", "--workers", "2"])
         .current_dir(demo.folder.path())
         .output()
@@ -136,6 +147,7 @@ async fn a_fuzzer_finds_no_fault_in_the_document_or_the_answers() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("Tested: "), "{said}");
 }
 
 #[tokio::test]
