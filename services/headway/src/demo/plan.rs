@@ -7,7 +7,8 @@ use contract::intelligence::{AttendanceRegister, Enrolment, Mark, Record, record
 
 use super::{
     days::{
-        FIRST_YEAR, academic_year, date, earlier, is_school_day, later, school_days, year_bounds,
+        FIRST_YEAR, academic_year, date, earlier, is_school_day, later, monday, school_days,
+        year_bounds,
     },
     marks::Day,
     pupils::{Intake, Pupil},
@@ -129,12 +130,14 @@ impl Plan {
         years.filter(move |_| from <= to).flat_map(move |(year, rolls)| {
             let (first, last) = year_bounds(*year);
             let (first, last) = (first.max(from), last.min(to));
-            let windows = std::iter::successors(Some(first), |it| Some(later(*it, WINDOW_DAYS)))
-                .take_while(move |it| *it <= last);
+            // Whole weeks: half a week pushed by itself would look like a fall.
+            let next = |it: &NaiveDate| Some(later(monday(*it), WINDOW_DAYS));
+            let windows =
+                std::iter::successors(Some(first), next).take_while(move |it| *it <= last);
             let enrolled =
                 self.schools.iter().zip(rolls).map(|it| self.enrolments(it.0, it.1, *year));
             let registers = windows.flat_map(move |start| {
-                let end = later(start, WINDOW_DAYS - 1).min(last);
+                let end = later(monday(start), WINDOW_DAYS - 1).min(last);
                 self.schools.iter().zip(rolls).map(move |it| self.registers(it.0, it.1, start, end))
             });
             enrolled.chain(registers).filter(|it| !it.records.is_empty())

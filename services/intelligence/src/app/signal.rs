@@ -7,7 +7,8 @@ use rpc::{Ctx, Error, Page, Reason, Result};
 use super::App;
 use crate::{
     domain::{
-        Measure, School, Signal, SignalId, SignalState, THRESHOLD, Transition, WEEKS, judge, series,
+        Measure, School, Signal, SignalId, SignalState, THRESHOLD, Transition, WEEKS, is_filled,
+        judge, series,
     },
     store,
 };
@@ -72,6 +73,9 @@ pub(super) async fn raise(tx: &mut Tx, ctx: &Ctx, school: &School) -> Result<Opt
     let this_week = Week::of(ctx.today()).starts_on();
     let mut weeks = store::tally::weeks_before(tx, school.school_id, this_week, WEEKS).await?;
     weeks.reverse();
+    if !is_filled(weeks.iter().map(|it| &it.summary)) {
+        return Ok(None);
+    }
     let measure = Measure::Attendance;
     let weeks = weeks.iter().map(|it| (it.starts_on, &it.summary));
     let series = series(measure, THRESHOLD, weeks);

@@ -31,6 +31,6 @@ pub use period::{Period, PeriodKind};
 pub use record::{Body, Mark, Record, Session};
 pub use register::{Entry, Moved, Register};
 pub use school::{School, Schools};
-pub use series::{Direction, Judgement, Point, WEEKS, judge, series};
+pub use series::{Direction, Judgement, Point, WEEKS, is_filled, judge, series};
 pub use signal::{Signal, SignalEvent, SignalId, SignalRule, SignalState, Transition};
 pub use tally::{Summary, Tally};

@@ -51,6 +51,17 @@ pub fn series<'a>(
         .collect()
 }
 
+/// Whether enough of the latest week's registers have come to judge it by: half the possible sessions of a usual week,
+/// the median of those before. A Monday by itself is not a week.
+pub fn is_filled<'a>(weeks: impl DoubleEndedIterator<Item = &'a Summary>) -> bool {
+    let mut possible = weeks.rev().map(|it| it.sessions.possible);
+    let Some(latest) = possible.next() else { return false };
+    let mut before: Vec<u64> = possible.collect();
+    before.sort_unstable();
+    let usual = before.get(before.len() / 2).copied().unwrap_or(latest);
+    latest * 2 >= usual
+}
+
 /// Judges the latest point of a series, oldest first, by XmR limits from the weeks before: all but the latest eight
 /// where that leaves a baseline, all but the latest where it does not.
 pub fn judge(series: &[Point], higher_is_better: bool) -> Judgement {
@@ -78,6 +89,7 @@ pub fn judge(series: &[Point], higher_is_better: bool) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Sessions;
 
     #[track_caller]
     fn check(values: &[f64], higher: bool, direction: Direction, rule: Option<Rule>) {
@@ -91,6 +103,26 @@ mod tests {
             .collect();
         let judgement = judge(&series, higher);
         assert_eq!((judgement.direction, judgement.rule), (direction, rule), "{values:?}");
+    }
+
+    #[test]
+    fn a_week_is_judged_once_half_of_it_has_come() {
+        #[track_caller]
+        fn check(possible: &[u64], filled: bool) {
+            let weeks: Vec<_> = possible
+                .iter()
+                .map(|it| Summary {
+                    sessions: Sessions { possible: *it, ..Sessions::default() },
+                    ..Summary::default()
+                })
+                .collect();
+            assert_eq!(is_filled(weeks.iter()), filled, "{possible:?}");
+        }
+        check(&[], false);
+        check(&[200], true);
+        check(&[1000, 1000, 1000, 200], false);
+        check(&[1000, 1000, 1000, 500], true);
+        check(&[200, 1000, 1000, 1000], true);
     }
 
     #[test]
