@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use db::{Tx, on};
-use rpc::{Ctx, Error, Reason, Result};
+use rpc::{Ctx, Error, Result};
 use uuid::Uuid;
 
 use crate::{Draft, Recorded};
@@ -29,7 +29,7 @@ pub(crate) async fn append(tx: &mut Tx, ctx: &Ctx, drafts: Vec<Draft>) -> Result
             None => stream_version(tx, &draft.stream).await?,
         };
         if draft.version != version + 1 {
-            return Err(stale(version));
+            return Err(Error::stale(version));
         }
         versions.insert(draft.stream.clone(), draft.version);
         let event = Recorded {
@@ -126,13 +126,7 @@ pub(crate) async fn insert(tx: &mut Tx, event: &Recorded) -> Result<()> {
     .map(drop)
     });
     inserted.map_err(|error| match error.as_database_error() {
-        Some(it) if it.is_unique_violation() => stale(event.version - 1).caused_by(error),
+        Some(it) if it.is_unique_violation() => Error::stale(event.version - 1).caused_by(error),
         _ => error.into(),
     })
-}
-
-fn stale(now: u32) -> Error {
-    let detail =
-        format!("somebody changed it after you read it: it is at version {now}; read it again");
-    Error::new(Reason::VersionStale, detail)
 }

@@ -52,10 +52,11 @@ pub async fn verify(journal: &Journal) -> Result<(i64, Vec<Flaw>)> {
     let mut recorded_at = None;
     loop {
         let chunk = events(&mut tx, after, &Filter::default(), CHUNK).await?;
-        let Some(last) = chunk.last() else { break };
-        let last = last.position;
-        for event in chunk {
-            let hash = content_hash(&mut tx, event.position).await?;
+        if chunk.is_empty() {
+            break;
+        }
+        let hashes = content_hashes(&mut tx, after).await?;
+        for (event, hash) in chunk.into_iter().zip(hashes) {
             let mut flaw = |what| flaws.push(Flaw { position: event.position, what });
             if event.position != after + 1 {
                 flaw("does not follow the one before");
@@ -69,7 +70,6 @@ pub async fn verify(journal: &Journal) -> Result<(i64, Vec<Flaw>)> {
             after = event.position;
             recorded_at = Some(event.recorded_at);
         }
-        after = last;
     }
     for position in broken_streams(&mut tx).await? {
         flaws.push(Flaw { position, what: "leaves a hole in the versions of its stream" });
@@ -77,11 +77,15 @@ pub async fn verify(journal: &Journal) -> Result<(i64, Vec<Flaw>)> {
     Ok((after, flaws))
 }
 
-async fn content_hash(tx: &mut Tx, position: i64) -> Result<Vec<u8>> {
-    Ok(on!(tx, |c| sqlx::query_scalar("SELECT content_hash FROM event WHERE position = $1")
-        .bind(position)
-        .fetch_one(c)
-        .await)?)
+/// The hashes of the same events that a chunk after that position holds.
+async fn content_hashes(tx: &mut Tx, after: i64) -> Result<Vec<Vec<u8>>> {
+    Ok(on!(tx, |c| sqlx::query_scalar(
+        "SELECT content_hash FROM event WHERE position > $1 ORDER BY position LIMIT $2"
+    )
+    .bind(after)
+    .bind(CHUNK)
+    .fetch_all(c)
+    .await)?)
 }
 
 async fn broken_streams(tx: &mut Tx) -> Result<Vec<i64>> {

@@ -50,7 +50,7 @@ where
         let call = call.clone();
         async move {
             let (ctx, message) = rest::read(method, request).await?;
-            rest::answer(method.success(), &call(ctx, message).await?)
+            rest::answer(method, &call(ctx, message).await?)
         }
     })
 }

@@ -81,6 +81,13 @@ impl Error {
         Self::new(Reason::NotFound, format!("no {what} {id}"))
     }
 
+    /// Somebody else was first.
+    pub fn stale(now: impl std::fmt::Display) -> Self {
+        let detail =
+            format!("somebody changed it after you read it: it is at version {now}; read it again");
+        Self::new(Reason::VersionStale, detail)
+    }
+
     /// Our own fault: the cause is logged, never told.
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self {

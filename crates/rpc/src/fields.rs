@@ -78,6 +78,12 @@ impl Fields {
     }
 }
 
+/// Refuses a change that was decided on another version than the one there is now.
+pub fn unchanged(now: impl Into<i64>, expected: u32) -> Result<()> {
+    let now = now.into();
+    if now == i64::from(expected) { Ok(()) } else { Err(Error::stale(now)) }
+}
+
 /// The version a change was decided on. Required: two people must not overwrite each other unawares.
 pub fn expected_version(version: Option<u32>) -> Result<u32> {
     version.ok_or_else(|| {

@@ -18,8 +18,8 @@ pub use ctx::{
     request_id, scope_name,
 };
 pub use error::{Error, Fault, Problem, Reason, Result, code, name, status, type_uri};
-pub use fields::{Fields, TEXT_LIMIT, expected_version};
+pub use fields::{Fields, TEXT_LIMIT, expected_version, unchanged};
 pub use method::{Method, method, methods};
-pub use paging::Page;
+pub use paging::{PAGES, Page};
 pub use peer::{Peer, far, near};
 pub use twin::Twin;

@@ -6,6 +6,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{Error, Fault, Reason, Result};
 
+/// Items of a page when its size is not said, and at the most.
+pub const PAGES: (u32, u32) = (50, 500);
+
 /// One page of a list ordered by a key.
 #[derive(Clone, Debug)]
 pub struct Page<K> {

@@ -5,7 +5,7 @@ use axum::{
     RequestExt,
     body::{Body, Bytes},
     extract::{Path, Query, Request},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Uri, header},
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -63,20 +63,24 @@ pub fn parse<M: DeserializeOwned>(input: &MessageDescriptor, value: &Value) -> R
     })
 }
 
-/// Writes a message, with its version as a strong `ETag`.
-pub fn answer(status: StatusCode, message: &impl Serialize) -> Result<Response> {
+/// Writes the answer of an RPC, with its version as a strong `ETag` where it has one.
+pub fn answer(method: &Method, message: &impl Serialize) -> Result<Response> {
     #[derive(Deserialize)]
     struct Versioned {
-        version: Option<u32>,
+        version: u32,
     }
     let body = serde_json::to_vec(message).map_err(Error::internal)?;
-    let Versioned { version } = serde_json::from_slice(&body).map_err(Error::internal)?;
-    let mut response = (status, Body::from(body)).into_response();
+    let etag = if method.descriptor.output().get_field_by_name("version").is_some() {
+        let Versioned { version } = serde_json::from_slice(&body).map_err(Error::internal)?;
+        Some(HeaderValue::from_str(&format!("\"{version}\"")).map_err(Error::internal)?)
+    } else {
+        None
+    };
+    let mut response = (method.success(), Body::from(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(version) = version {
-        let tag = HeaderValue::from_str(&format!("\"{version}\"")).map_err(Error::internal)?;
-        headers.insert(header::ETAG, tag);
+    if let Some(etag) = etag {
+        headers.insert(header::ETAG, etag);
     }
     Ok(response)
 }

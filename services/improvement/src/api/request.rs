@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use contract::improvement as pb;
 use identity::{SchoolNumber, TrustId};
-use rpc::{Ctx, Fault, Fields, Page, Reason, Result, Twin};
+use rpc::{Ctx, Fault, Fields, PAGES, Page, Reason, Result, Twin};
 
 use super::parse::{due_date, each, line, number, optional_text, reference};
 use crate::{
@@ -14,9 +14,6 @@ use crate::{
         ProjectId, ProposalText, Rating, SignalId, State, StocktakeId, Tier,
     },
 };
-
-/// A page when its size is not said, and at the most: as every service's.
-const PAGES: (u32, u32) = (50, 500);
 
 pub(super) fn project_id(text: &str) -> Result<ProjectId> {
     let mut fields = Fields::new();

@@ -1,7 +1,7 @@
 use db::Tx;
 use identity::{SchoolNumber, TrustId};
 use journal::Journal;
-use rpc::{Ctx, Error, Page, Reason, Result};
+use rpc::{Ctx, Error, Page, Result, unchanged};
 use uuid::Uuid;
 
 use super::{App, View, propose::school};
@@ -81,9 +81,7 @@ impl App {
                 Box::pin(async move {
                     let ctx = &context;
                     let (project, urn) = load(tx, ctx, project_id).await?;
-                    if project.version != expected_version {
-                        return Err(stale(&project, expected_version));
-                    }
+                    unchanged(project.version, expected_version)?;
                     let change = project.decide(command, ctx.today())?;
                     let event = Event::Changed(change.clone());
                     record(&journal, tx, ctx, &project, event).await?;
@@ -123,12 +121,4 @@ async fn record(
 pub(super) fn view(ctx: &Ctx, project: Project, urn: String) -> View {
     let next_needs = project.next_needs(ctx.today());
     View { project, urn, next_needs }
-}
-
-fn stale(project: &Project, expected: u32) -> Error {
-    let detail = format!(
-        "the project is at version {}, not {expected}: read it again and decide anew",
-        project.version
-    );
-    Error::new(Reason::VersionStale, detail)
 }

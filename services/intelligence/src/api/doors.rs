@@ -6,7 +6,7 @@ use contract::intelligence::{
     intelligence_service_server::{IntelligenceService, IntelligenceServiceServer},
 };
 use identity::TrustId;
-use rpc::{Ctx, Error, Fault, Fields, Page, Result, Twin};
+use rpc::{Ctx, Error, Fault, Fields, PAGES, Page, Result, Twin};
 
 use super::{convert, push};
 use crate::{
@@ -16,8 +16,6 @@ use crate::{
 };
 
 const SERVICE: &str = "headway.intelligence.v1.IntelligenceService";
-/// Page sizes of feeds, results and signals: when none is asked for, and at the most.
-const PAGES: (u32, u32) = (50, 500);
 const OBSERVATION_PAGES: (u32, u32) = (200, 1000);
 
 rpc::doors! {

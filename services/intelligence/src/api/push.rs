@@ -60,7 +60,7 @@ pub(super) async fn over_rest(
         return Err(Error::field("/feedId", fault));
     }
     let push = Push { feed, dry_run: header.dry_run || inner.dry_run, records };
-    rest::answer(method.success(), &pb::Batch::from(app.push(&ctx, push).await?))
+    rest::answer(method, &pb::Batch::from(app.push(&ctx, push).await?))
 }
 
 /// Serves a push over gRPC. A stream that breaks off is an error before anything is applied.

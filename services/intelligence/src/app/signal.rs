@@ -2,7 +2,7 @@ use calendar::Week;
 use db::Tx;
 use identity::TrustId;
 use journal::Draft;
-use rpc::{Ctx, Error, Page, Reason, Result};
+use rpc::{Ctx, Error, Page, Result, unchanged};
 
 use super::App;
 use crate::{
@@ -53,10 +53,7 @@ impl App {
             .write(ctx, move |tx| {
                 Box::pin(async move {
                     let signal = readable(tx, &context, signal_id).await?;
-                    if signal.version != expected_version {
-                        let detail = format!("the signal is at version {}", signal.version);
-                        return Err(Error::new(Reason::VersionStale, detail));
-                    }
+                    unchanged(signal.version, expected_version)?;
                     let event = signal.decide(transition)?;
                     let draft =
                         store::event::signal_moved(tx, &signal, event, context.new_id()).await?;
@@ -73,15 +70,14 @@ pub(super) async fn raise(tx: &mut Tx, ctx: &Ctx, school: &School) -> Result<Opt
     let this_week = Week::of(ctx.today()).starts_on();
     let mut weeks = store::tally::weeks_before(tx, school.school_id, this_week, WEEKS).await?;
     weeks.reverse();
-    if !is_filled(weeks.iter().map(|it| &it.summary)) {
-        return Ok(None);
-    }
     let measure = Measure::Attendance;
-    let weeks = weeks.iter().map(|it| (it.starts_on, &it.summary));
-    let series = series(measure, THRESHOLD, weeks);
+    let series = series(measure, THRESHOLD, weeks.iter().map(|it| (it.starts_on, &it.summary)));
+    // What most pushes change is settled first: history needs no judgement.
+    let Some(latest) = series.last().filter(|it| Signal::is_news(it.week, ctx.today())) else {
+        return Ok(None);
+    };
     let judgement = judge(&series, measure.definition().higher_is_better);
-    let (Some(latest), Some(_)) = (series.last(), judgement.rule) else { return Ok(None) };
-    if !Signal::is_news(latest.week, ctx.today()) {
+    if judgement.rule.is_none() || !is_filled(weeks.iter().map(|it| &it.summary)) {
         return Ok(None);
     }
     let others = store::signal::of_school(tx, school.school_id, measure).await?;

@@ -1,13 +1,12 @@
 use contract::registry as v1;
 use identity::{GroupUid, SchoolNumber};
-use rpc::{Ctx, Fault, Page, Result};
+use rpc::{Ctx, Fault, PAGES, Page, Result};
 use uuid::Uuid;
 
 use super::{
     answer,
     convert::{NAME_LIMIT, field, id, school_number},
     doors::Doors,
-    trusts::PAGES,
 };
 use crate::store::establishment::Search;
 

@@ -26,7 +26,7 @@ pub(super) async fn rest(app: App, request: Request) -> Result<Response> {
     ctx.idempotency =
         door::idempotency_of(method, key.as_ref().map(HeaderValue::as_bytes), digest)?;
     let report: EstablishmentImport = app.import(&ctx, file).await?.into();
-    rpc::rest::answer(method.success(), &report)
+    rpc::rest::answer(method, &report)
 }
 
 pub(super) async fn stream(

@@ -1,11 +1,10 @@
 use contract::registry as v1;
 use identity::SchoolNumber;
-use rpc::{Ctx, Page, Result, Twin};
+use rpc::{Ctx, PAGES, Page, Result, Twin};
 
 use super::{
     convert::{field, journey_id, known_at, new_journey, new_ratings, new_transition, trust_id},
     doors::Doors,
-    trusts::PAGES,
 };
 use crate::domain::{
     phase::Phase,

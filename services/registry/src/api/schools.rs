@@ -1,11 +1,10 @@
 use contract::registry as v1;
-use rpc::{Ctx, Page, Result};
+use rpc::{Ctx, PAGES, Page, Result};
 
 use super::{
     answer,
     convert::{new_school, new_unit, school_number, trust_id},
     doors::Doors,
-    trusts::PAGES,
 };
 
 impl Doors {

@@ -1,14 +1,11 @@
 use contract::registry as v1;
 use identity::TrustId;
-use rpc::{Ctx, Page, Result};
+use rpc::{Ctx, PAGES, Page, Result};
 
 use super::{
     convert::{new_trust, trust_id},
     doors::Doors,
 };
-
-/// Page size of every list but establishments' by default, and at most.
-pub(super) const PAGES: (u32, u32) = (50, 500);
 
 impl Doors {
     pub(super) async fn create_trust(

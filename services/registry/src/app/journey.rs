@@ -1,7 +1,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use db::Tx;
 use identity::{SchoolNumber, TrustId, Urn};
-use rpc::{Ctx, Error, Page, Reason, Result};
+use rpc::{Ctx, Error, Page, Reason, Result, unchanged};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -109,7 +109,7 @@ impl App {
             .write(ctx, move |tx| {
                 Box::pin(async move {
                     let journey = load(tx, &ctx2, new.journey_id).await?;
-                    unchanged(&journey, new.expected_version)?;
+                    unchanged(journey.version, new.expected_version)?;
                     app.move_on(tx, &ctx2, journey, new).await
                 })
             })
@@ -122,7 +122,7 @@ impl App {
             .write(ctx, move |tx| {
                 Box::pin(async move {
                     let journey = load(tx, &ctx2, new.journey_id).await?;
-                    unchanged(&journey, new.expected_version)?;
+                    unchanged(journey.version, new.expected_version)?;
                     let effective_on = new.effective_on.unwrap_or_else(|| ctx2.today());
                     let history = journey::history(tx, journey.journey_id).await?;
                     decide_rating(&history, effective_on, ctx2.today())?;
@@ -273,14 +273,6 @@ async fn load(tx: &mut Tx, ctx: &Ctx, journey_id: JourneyId) -> Result<Journey> 
     let journey = journey::find(tx, journey_id).await?.ok_or_else(absent)?;
     within(ctx, journey.trust_id, absent)?;
     Ok(journey)
-}
-
-fn unchanged(journey: &Journey, expected: u32) -> Result<()> {
-    if i64::from(journey.version) == i64::from(expected) {
-        return Ok(());
-    }
-    let detail = format!("the journey is at version {}; read it again", journey.version);
-    Err(Error::new(Reason::VersionStale, detail))
 }
 
 async fn now(tx: &mut Tx, ctx: &Ctx, journey_id: JourneyId) -> Result<JourneyView> {
