@@ -81,24 +81,65 @@ impl Recorded {
         M::decode(self.data.as_slice()).map(Some).map_err(Error::internal)
     }
 
-    /// SHA-256 over everything the event says, each part preceded by its length. Not over its positions, which the
-    /// log gives, nor over the request it came by.
-    pub(crate) fn content_hash(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        part(self.trust_id.as_bytes());
-        part(self.event_id.as_bytes());
-        part(self.stream.as_bytes());
-        part(&self.version.to_be_bytes());
-        part(self.kind.as_bytes());
-        part(&self.data);
-        part(self.effective_on.map(|it| it.to_string()).unwrap_or_default().as_bytes());
-        part(self.recorded_at.timestamp_micros().to_be_bytes().as_slice());
-        part(self.corrects.map(Uuid::into_bytes).unwrap_or_default().as_slice());
-        part(self.actor.as_bytes());
-        hash.finalize().into()
+    /// SHA-256 over what the event says, each part preceded by its length as eight bytes, absent parts empty: the same
+    /// event offered again has the same hash. Not over what the log adds: positions, time, request.
+    pub fn content_hash(&self) -> [u8; 32] {
+        hash(
+            &[],
+            [
+                self.trust_id.as_bytes().as_slice(),
+                self.event_id.as_bytes(),
+                self.stream.as_bytes(),
+                &self.version.to_be_bytes(),
+                self.kind.as_bytes(),
+                &self.data,
+                date(self.effective_on).as_bytes(),
+                id(self.corrects.as_ref()),
+                self.actor.as_bytes(),
+            ],
+        )
     }
+
+    /// The event's leaf in the log's Merkle tree (RFC 9162, 2.1.1): SHA-256 over a zero byte and the entry, which is
+    /// every column of the event in the same form, the message by its content hash.
+    ///
+    /// Nobody can guess an event from its leaf: its id alone holds 74 random bits.
+    pub fn leaf(&self) -> [u8; 32] {
+        hash(
+            &[0],
+            [
+                self.position.to_be_bytes().as_slice(),
+                self.trust_id.as_bytes(),
+                &self.trust_position.to_be_bytes(),
+                self.event_id.as_bytes(),
+                self.stream.as_bytes(),
+                &self.version.to_be_bytes(),
+                self.kind.as_bytes(),
+                date(self.effective_on).as_bytes(),
+                &self.recorded_at.timestamp_micros().to_be_bytes(),
+                id(self.corrects.as_ref()),
+                self.actor.as_bytes(),
+                self.correlation_id.as_bytes(),
+                id(self.causation_id.as_ref()),
+                &self.content_hash(),
+            ],
+        )
+    }
+}
+
+fn hash<const N: usize>(prefix: &[u8], parts: [&[u8]; N]) -> [u8; 32] {
+    let mut hash = Sha256::new_with_prefix(prefix);
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+fn date(date: Option<NaiveDate>) -> String {
+    date.map(|it| it.to_string()).unwrap_or_default()
+}
+
+fn id(id: Option<&Uuid>) -> &[u8] {
+    id.map(|it| it.as_bytes().as_slice()).unwrap_or_default()
 }

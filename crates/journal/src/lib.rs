@@ -15,9 +15,11 @@ mod write;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use db::{Db, Migrations, Tx};
 use futures::future::BoxFuture;
-use rpc::{Ctx, Result};
+use rpc::{Ctx, Error, Result};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +42,14 @@ pub trait Projection: Send + Sync + 'static {
 
     /// Writes what an event changes. A type it does not know is an error: skipping one would lose state.
     fn project<'t>(&'t self, tx: &'t mut Tx, event: &'t Recorded) -> BoxFuture<'t, Result<()>>;
+}
+
+/// Where and when an event was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub position: i64,
+    pub trust_position: i64,
+    pub recorded_at: DateTime<Utc>,
 }
 
 /// One service's journal, and the one way to write to its database.
@@ -88,6 +98,25 @@ impl Journal {
     /// Ends every subscription, so that a server can stop.
     pub fn close(&self) {
         self.closing.cancel();
+    }
+
+    /// Appends one event and projects it, in a group with whatever else is waiting; answers once it is durable.
+    ///
+    /// The same event again is answered with where it was recorded; another event under its id is refused.
+    pub async fn append(&self, ctx: &Ctx, draft: Draft) -> Result<Receipt> {
+        let (journal, context) = (self.clone(), ctx.clone());
+        self.write(ctx, move |tx| {
+            Box::pin(async move {
+                let recorded = journal.record(tx, &context, vec![draft]).await?;
+                let event = recorded.first().ok_or_else(|| Error::internal("nothing recorded"))?;
+                Ok(Receipt {
+                    position: event.position,
+                    trust_position: event.trust_position,
+                    recorded_at: event.recorded_at,
+                })
+            })
+        })
+        .await
     }
 
     /// Appends events to the log and projects them, in the transaction of [`Journal::write`].

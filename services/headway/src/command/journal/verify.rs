@@ -4,8 +4,8 @@ use host::telemetry;
 use journal::{Journal, rebuild, verify as verify_log};
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::say;
 use crate::{
+    command::say,
     config::{Config, Overrides, Service},
     deployment::{Deployment, database},
 };
