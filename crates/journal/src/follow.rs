@@ -9,7 +9,7 @@ use futures::{StreamExt, future::BoxFuture};
 use rpc::{Ctx, Error, Peer, Result};
 use uuid::Uuid;
 
-use crate::{Journal, Recorded};
+use crate::{Journal, Recorded, text::Texts};
 
 /// Events handled in one transaction at the most.
 const GROUP: usize = 256;
@@ -155,6 +155,7 @@ impl TryFrom<Event> for Recorded {
             actor: event.actor,
             correlation_id: id(&event.correlation_id)?,
             causation_id: event.causation_id.as_deref().map(id).transpose()?,
+            texts: Texts::default(),
         })
     }
 }

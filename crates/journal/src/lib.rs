@@ -40,8 +40,8 @@ pub trait Projection: Send + Sync + 'static {
     /// The tables derived from the journal alone, those that refer to others first.
     fn tables(&self) -> &'static [&'static str];
 
-    /// Writes what an event changes. A type it does not know is an error: skipping one would lose state.
-    fn project<'t>(&'t self, tx: &'t mut Tx, event: &'t Recorded) -> BoxFuture<'t, Result<()>>;
+    /// Writes what events change, in their order. A type it does not know is an error: skipping one would lose state.
+    fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>>;
 }
 
 /// Where and when an event was recorded.
@@ -127,9 +127,7 @@ impl Journal {
         drafts: Vec<Draft>,
     ) -> Result<Vec<Recorded>> {
         let recorded = append::append(tx, ctx, drafts).await?;
-        for event in &recorded {
-            self.projection.project(tx, event).await?;
-        }
+        self.projection.project(tx, &recorded).await?;
         Ok(recorded)
     }
 }
