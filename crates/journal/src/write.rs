@@ -1,7 +1,10 @@
 //! The one writer of a service: whatever queued during the last commit runs next, in order of arrival, in one
 //! transaction. A lone caller waits for nobody.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use db::Tx;
 use futures::future::BoxFuture;
@@ -18,6 +21,8 @@ use crate::{
 
 /// Operations that may wait; more are refused with a hint to come back.
 const QUEUE: usize = 1024;
+/// Of these, the most that one client may have waiting: whoever floods the queue leaves room for others.
+const SHARE: usize = QUEUE / 4 * 3;
 /// Operations committed together.
 const GROUP: usize = 512;
 
@@ -25,6 +30,7 @@ const GROUP: usize = 512;
 pub(crate) struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
     in_flight: Keys,
+    waiting: Seats,
 }
 
 impl Journal {
@@ -45,7 +51,7 @@ impl Writer {
     pub(crate) fn start(log: Log, news: Arc<watch::Sender<u64>>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         tokio::spawn(run(log, jobs, news));
-        Self { queue, in_flight: Keys::default() }
+        Self { queue, in_flight: Keys::default(), waiting: Seats::default() }
     }
 
     /// Queues a job and waits for its answer.
@@ -55,15 +61,51 @@ impl Writer {
         job: impl FnOnce(Asked<T>) -> Box<dyn Job>,
     ) -> Result<T> {
         let promise = Promise::enter(&self.in_flight, ctx)?;
+        let seat = Seat::take(&self.waiting, &ctx.caller.client_id)?;
         let (reply, answer) = oneshot::channel();
-        let job = job(Asked { promise, outcome: None, reply });
+        let job = job(Asked { promise, outcome: None, reply, _seat: seat });
         self.queue.try_send(job).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                Error::new(Reason::Overloaded, "too many writes are waiting")
-            }
+            mpsc::error::TrySendError::Full(_) => overloaded("too many writes are waiting"),
             mpsc::error::TrySendError::Closed(_) => stopped(),
         })?;
         answer.await.map_err(|_| stopped())?
+    }
+}
+
+fn overloaded(detail: &'static str) -> Error {
+    Error::new(Reason::Overloaded, detail)
+}
+
+/// How many operations of each client wait.
+type Seats = Arc<Mutex<HashMap<String, usize>>>;
+
+/// A client's place among those who wait, given back once it is answered.
+struct Seat {
+    seats: Seats,
+    client_id: String,
+}
+
+impl Seat {
+    fn take(seats: &Seats, client_id: &str) -> Result<Self> {
+        let mut taken = seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = taken.entry(client_id.to_owned()).or_default();
+        if *own >= SHARE {
+            return Err(overloaded("too many writes of yours are waiting"));
+        }
+        *own += 1;
+        Ok(Self { seats: Arc::clone(seats), client_id: client_id.to_owned() })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = taken.get_mut(&self.client_id) {
+            *own -= 1;
+            if *own == 0 {
+                taken.remove(&self.client_id);
+            }
+        }
     }
 }
 
@@ -111,6 +153,7 @@ pub(crate) struct Asked<T> {
     pub(crate) promise: Option<Promise>,
     pub(crate) outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
+    _seat: Seat,
 }
 
 impl<T> Asked<T> {

@@ -22,6 +22,7 @@ testkit::both!(
     a_retried_command_is_not_decided_again,
     commands_and_operations_mix,
     another_process_is_noticed,
+    who_floods_the_queue_leaves_room_for_others,
 );
 
 async fn the_same_event_again_is_answered_with_where_it_was(database: Database) {
@@ -202,4 +203,23 @@ async fn another_process_is_noticed(database: Database) {
         let late = other.append(&ctx, draft(1, "note/1", version, "late")).await.unwrap_err();
         assert_eq!(late.reason, Reason::VersionStale);
     }
+}
+
+async fn who_floods_the_queue_leaves_room_for_others(database: Database) {
+    let journal = open(&database, "notes").await;
+    let (flood, modest) = (Ctx::system("flood"), Ctx::system("modest"));
+    let append = |ctx, it: u32| journal.append(ctx, draft(1, &format!("note/{it}"), 1, "x"));
+    // All are polled once before any is answered: whoever comes last finds the queue as the others left it.
+    let flooding = join_all((0..2000).map(|it| append(&flood, it)));
+    let (flooded, modest) = tokio::join!(flooding, append(&modest, 9999));
+    modest.unwrap();
+    let (kept, refused): (Vec<_>, Vec<_>) = flooded.into_iter().partition(Result::is_ok);
+    assert!(kept.len() >= 768 && !refused.is_empty(), "{} kept", kept.len());
+    for refused in refused {
+        let error = refused.unwrap_err();
+        assert_eq!(error.reason, Reason::Overloaded);
+        assert!(error.retry_after().is_some());
+    }
+    assert_eq!(count(journal.db()).await, i64::try_from(kept.len()).unwrap() + 1);
+    append(&flood, 9998).await.unwrap();
 }
