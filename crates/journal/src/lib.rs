@@ -7,6 +7,7 @@
 mod append;
 mod event;
 mod follow;
+pub mod proof;
 mod read;
 mod rebuild;
 mod service;
@@ -26,8 +27,9 @@ use tokio_util::sync::CancellationToken;
 pub use append::lock;
 pub use event::{Draft, Recorded};
 pub use follow::{Handler, follow};
+pub use proof::{Audit, Flaw, audit, verify};
 pub use read::{Filter, events};
-pub use rebuild::{Comparison, Flaw, rebuild, verify};
+pub use rebuild::{Comparison, rebuild};
 pub use service::Journals;
 
 /// The tables every service has: events, texts, idempotent answers and consumer positions. Numbers below 100 are ours.
@@ -61,6 +63,7 @@ pub struct Journal {
     writer: write::Writer,
     news: Arc<watch::Sender<u64>>,
     closing: CancellationToken,
+    proof: Arc<proof::State>,
 }
 
 impl std::fmt::Debug for Journal {
@@ -80,6 +83,7 @@ impl Journal {
             projection: Arc::new(projection),
             news,
             closing: CancellationToken::new(),
+            proof: Arc::default(),
         }
     }
 
@@ -95,7 +99,7 @@ impl Journal {
         &*self.projection
     }
 
-    /// Ends every subscription, so that a server can stop.
+    /// Ends every subscription and signs no more, so that a server can stop.
     pub fn close(&self) {
         self.closing.cancel();
     }

@@ -40,6 +40,7 @@ impl Journal {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
+        self.intact()?;
         let in_flight = match &ctx.idempotency {
             Some(it) => {
                 Some(InFlight::enter(&self.writer.in_flight, &ctx.caller.client_id, &it.key)?)

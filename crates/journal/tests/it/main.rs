@@ -3,5 +3,7 @@
 
 mod log;
 mod notes;
+mod opening;
 mod subscribing;
+mod tampering;
 mod writing;
