@@ -123,9 +123,9 @@ impl Journal {
 
     fn condemn(&self, error: &Error) {
         let service = self.service();
-        tracing::error!(service, what = %error.detail, "the journal is damaged: no more writes");
-        metrics::gauge!("headway_journal_damaged", "service" => service).set(1);
         let what = error.detail.strip_prefix(PREFIX).unwrap_or(&error.detail).to_owned();
+        tracing::error!(service, what, "the journal is damaged: no more writes");
+        metrics::gauge!("headway_journal_damaged", "service" => service).set(1);
         self.proof.damage.send_if_modified(|it| it.is_none() && it.replace(what).is_none());
     }
 

@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod log;
+mod long;
 mod notes;
 mod opening;
+mod proving;
+mod signing;
 mod subscribing;
 mod tampering;
 mod writing;
