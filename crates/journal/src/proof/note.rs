@@ -102,14 +102,13 @@ impl fmt::Display for Verifier {
 /// Signs a statement with each key, under the name of its log.
 pub(crate) fn sign(statement: &Statement, keys: &[SigningKey]) -> String {
     let text = statement.to_string();
-    let mut note = format!("{text}\n");
-    for key in keys {
+    let lines = keys.iter().map(|key| {
         let id = Verifier::new(&statement.origin, key.verifying_key()).id();
         let signature = key.sign(text.as_bytes()).to_bytes();
         let signature = BASE64_STANDARD.encode([&id[..], &signature].concat());
-        note.push_str(&format!("\u{2014} {} {signature}\n", statement.origin));
-    }
-    note
+        format!("\u{2014} {} {signature}\n", statement.origin)
+    });
+    format!("{text}\n{}", lines.collect::<String>())
 }
 
 /// Reads what a note says, once one of these keys has signed it. Signatures of keys we do not know are passed over; a

@@ -178,6 +178,41 @@ async fn a_trust_proves_its_own_and_no_others(database: Database) {
     assert!(beyond.message().contains("newest position, 3"), "{beyond}");
 }
 
+/// What is asked of a log of 21 events with checkpoints of sizes 10 and 20, and how it is refused.
+const REFUSED: &[(&str, u16, &str, &str)] = &[
+    ("checkpoint?size=21", 400, "REQUEST_INVALID", "beyond the newest checkpoint, of size 20"),
+    ("checkpoint?size=5", 400, "REQUEST_INVALID", "no checkpoint has this size; the next has 10"),
+    ("checkpoint?size=0", 400, "REQUEST_INVALID", "no checkpoint has this size"),
+    ("inclusion-proof", 400, "REQUEST_INVALID", "either eventId or position"),
+    ("inclusion-proof?position=1&eventId=x", 400, "REQUEST_INVALID", "either eventId or position"),
+    ("inclusion-proof?eventId=x", 404, "NOT_FOUND", "no event x"),
+    ("inclusion-proof?position=0", 400, "REQUEST_INVALID", "1 to the newest position, 21"),
+    ("inclusion-proof?position=22", 400, "REQUEST_INVALID", "1 to the newest position, 21"),
+    (
+        "inclusion-proof?position=18446744073709551615",
+        400,
+        "REQUEST_INVALID",
+        "newest position, 21",
+    ),
+    ("inclusion-proof?position=21", 503, "UNAVAILABLE", "does not cover the event yet"),
+    (
+        "inclusion-proof?position=11&size=10",
+        400,
+        "REQUEST_INVALID",
+        "recorded after this checkpoint",
+    ),
+    ("inclusion-proof?position=11&size=11", 400, "REQUEST_INVALID", "no checkpoint has this size"),
+    ("consistency-proof", 400, "REQUEST_INVALID", "1 to the later size, 20"),
+    ("consistency-proof?first=21", 400, "REQUEST_INVALID", "1 to the later size, 20"),
+    (
+        "consistency-proof?first=10&second=30",
+        400,
+        "REQUEST_INVALID",
+        "beyond the newest checkpoint",
+    ),
+    ("consistency-proof?first=11&second=10", 400, "REQUEST_INVALID", "1 to the later size, 10"),
+];
+
 async fn what_cannot_be_proved_is_said_plainly(database: Database) {
     let (_folder, keys) = keys();
     let journal = guarded(&database, &keys).await;
@@ -191,54 +226,7 @@ async fn what_cannot_be_proved_is_said_plainly(database: Database) {
     write_many(&journal, 1, 11, 10).await;
     journal.sign().await.unwrap();
     write_many(&journal, 1, 21, 1).await;
-    for (of, status, reason, detail) in [
-        ("checkpoint?size=21", 400, "REQUEST_INVALID", "beyond the newest checkpoint, of size 20"),
-        (
-            "checkpoint?size=5",
-            400,
-            "REQUEST_INVALID",
-            "no checkpoint has this size; the next has 10",
-        ),
-        ("checkpoint?size=0", 400, "REQUEST_INVALID", "no checkpoint has this size"),
-        ("inclusion-proof", 400, "REQUEST_INVALID", "either eventId or position"),
-        (
-            "inclusion-proof?position=1&eventId=x",
-            400,
-            "REQUEST_INVALID",
-            "either eventId or position",
-        ),
-        ("inclusion-proof?eventId=x", 404, "NOT_FOUND", "no event x"),
-        ("inclusion-proof?position=0", 400, "REQUEST_INVALID", "1 to the newest position, 21"),
-        ("inclusion-proof?position=22", 400, "REQUEST_INVALID", "1 to the newest position, 21"),
-        (
-            "inclusion-proof?position=18446744073709551615",
-            400,
-            "REQUEST_INVALID",
-            "newest position, 21",
-        ),
-        ("inclusion-proof?position=21", 503, "UNAVAILABLE", "does not cover the event yet"),
-        (
-            "inclusion-proof?position=11&size=10",
-            400,
-            "REQUEST_INVALID",
-            "recorded after this checkpoint",
-        ),
-        (
-            "inclusion-proof?position=11&size=11",
-            400,
-            "REQUEST_INVALID",
-            "no checkpoint has this size",
-        ),
-        ("consistency-proof", 400, "REQUEST_INVALID", "1 to the later size, 20"),
-        ("consistency-proof?first=21", 400, "REQUEST_INVALID", "1 to the later size, 20"),
-        (
-            "consistency-proof?first=10&second=30",
-            400,
-            "REQUEST_INVALID",
-            "beyond the newest checkpoint",
-        ),
-        ("consistency-proof?first=11&second=10", 400, "REQUEST_INVALID", "1 to the later size, 10"),
-    ] {
+    for (of, status, reason, detail) in REFUSED {
         let answer = caller.get(&rest, &path(of)).await;
         assert_eq!(
             (answer.status.as_u16(), problem(&answer)),

@@ -101,7 +101,7 @@ async fn checkpoints_come_by_themselves_and_are_carried_away(database: Database)
         .split_inclusive("\n\n")
         .collect::<Vec<_>>()
         .chunks(2)
-        .map(|it| it.concat())
+        .map(<[&str]>::concat)
         .collect::<Vec<_>>();
     for note in taken.iter().map(String::as_str).chain(notes.iter().map(|it| &it[..it.len() - 1])) {
         open_note(note, &verifiers(&keys)).unwrap();

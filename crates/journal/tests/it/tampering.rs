@@ -51,7 +51,7 @@ async fn bytes(database: &Database, db: &Db, column: &str) -> Vec<u8> {
 
 /// Bytes as an expression of the column's type.
 fn literal(database: &Database, column: &str, bytes: &[u8]) -> String {
-    let hex: String = bytes.iter().map(|it| format!("{it:02x}")).collect();
+    let hex = bytes.iter().map(|it| format!("{it:02x}")).collect::<Vec<_>>().concat();
     let text = ["stream", "type", "actor", "effective_on", "recorded_at"].contains(&column);
     match database {
         Database::Sqlite(_) if text => format!("CAST(x'{hex}' AS TEXT)"),
