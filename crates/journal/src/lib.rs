@@ -4,9 +4,14 @@
 //! Positions run from 1 without a gap, and their order is the order of commits, so a reader needs no more than
 //! "after the last position I saw". State tables are only ever written by projecting events: the log rebuilds them.
 
+mod aggregate;
+mod answer;
 mod append;
+mod command;
 mod event;
 mod follow;
+mod group;
+mod heads;
 pub mod proof;
 mod read;
 mod rebuild;
@@ -19,14 +24,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use db::{Db, Migrations, Tx};
 use futures::future::BoxFuture;
-use rpc::{Ctx, Error, Result};
+use rpc::{Ctx, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use append::lock;
+pub use aggregate::{Aggregate, Decision};
+use group::Log;
+
 pub use event::{Draft, Recorded};
 pub use follow::{Handler, follow};
+pub use heads::lock;
 pub use proof::{Audit, Flaw, audit, verify};
 pub use read::{Filter, events};
 pub use rebuild::{Comparison, rebuild};
@@ -57,9 +65,7 @@ pub struct Receipt {
 /// One service's journal, and the one way to write to its database.
 #[derive(Clone)]
 pub struct Journal {
-    service: &'static str,
-    db: Db,
-    projection: Arc<dyn Projection>,
+    log: Log,
     writer: write::Writer,
     news: Arc<watch::Sender<u64>>,
     closing: CancellationToken,
@@ -68,7 +74,7 @@ pub struct Journal {
 
 impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Journal").field(&self.service).finish()
+        f.debug_tuple("Journal").field(&self.log.service).finish()
     }
 }
 
@@ -76,51 +82,32 @@ impl Journal {
     /// Starts the writer over an open database.
     pub fn open(service: &'static str, db: Db, projection: impl Projection) -> Self {
         let news = Arc::new(watch::Sender::new(0));
+        let log = Log::new(service, db, Arc::new(projection));
+        let proof = Arc::default();
         Self {
-            service,
-            writer: write::Writer::start(service, db.clone(), Arc::clone(&news)),
-            db,
-            projection: Arc::new(projection),
+            writer: write::Writer::start(log.clone(), Arc::clone(&news), Arc::clone(&proof)),
+            log,
             news,
             closing: CancellationToken::new(),
-            proof: Arc::default(),
+            proof,
         }
     }
 
     pub fn service(&self) -> &'static str {
-        self.service
+        self.log.service
     }
 
     pub fn db(&self) -> &Db {
-        &self.db
+        &self.log.db
     }
 
     pub fn projection(&self) -> &dyn Projection {
-        &*self.projection
+        &*self.log.projection
     }
 
     /// Ends every subscription and signs no more, so that a server can stop.
     pub fn close(&self) {
         self.closing.cancel();
-    }
-
-    /// Appends one event and projects it, in a group with whatever else is waiting; answers once it is durable.
-    ///
-    /// The same event again is answered with where it was recorded; another event under its id is refused.
-    pub async fn append(&self, ctx: &Ctx, draft: Draft) -> Result<Receipt> {
-        let (journal, context) = (self.clone(), ctx.clone());
-        self.write(ctx, move |tx| {
-            Box::pin(async move {
-                let recorded = journal.record(tx, &context, vec![draft]).await?;
-                let event = recorded.first().ok_or_else(|| Error::internal("nothing recorded"))?;
-                Ok(Receipt {
-                    position: event.position,
-                    trust_position: event.trust_position,
-                    recorded_at: event.recorded_at,
-                })
-            })
-        })
-        .await
     }
 
     /// Appends events to the log and projects them, in the transaction of [`Journal::write`].
@@ -130,8 +117,6 @@ impl Journal {
         ctx: &Ctx,
         drafts: Vec<Draft>,
     ) -> Result<Vec<Recorded>> {
-        let recorded = append::append(tx, ctx, drafts).await?;
-        self.projection.project(tx, &recorded).await?;
-        Ok(recorded)
+        self.log.record(tx, ctx, drafts).await
     }
 }

@@ -184,7 +184,7 @@ async fn located(tx: &mut Tx, event_id: Uuid, trust_id: Option<Uuid>) -> Result<
 }
 
 fn not_yet(journal: &Journal, request: &GetInclusionProofRequest, size: u64) -> Error {
-    if let Err(damaged) = journal.intact() {
+    if let Err(damaged) = journal.proof.intact() {
         return damaged;
     }
     if request.size.is_some() {

@@ -77,6 +77,16 @@ impl Default for State {
     }
 }
 
+impl State {
+    /// Refuses when the log does not verify at its head.
+    pub(crate) fn intact(&self) -> Result<()> {
+        match self.damage.borrow().as_ref() {
+            None => Ok(()),
+            Some(what) => Err(damaged(what.clone())),
+        }
+    }
+}
+
 impl Journal {
     /// Checks that the log verifies at its head, and keeps the keys for signing. A log that does not verify refuses
     /// every write from then on, while reads go on; [`Journal::damage`] says what is wrong.
@@ -111,14 +121,6 @@ impl Journal {
     /// What is wrong with the log at its head, once something is.
     pub fn damage(&self) -> watch::Receiver<Option<String>> {
         self.proof.damage.subscribe()
-    }
-
-    /// Refuses when the log does not verify at its head.
-    pub(crate) fn intact(&self) -> Result<()> {
-        match self.proof.damage.borrow().as_ref() {
-            None => Ok(()),
-            Some(what) => Err(damaged(what.clone())),
-        }
     }
 
     fn condemn(&self, error: &Error) {

@@ -56,7 +56,7 @@ struct Next {
 
 /// Signs one checkpoint, if there is news; says whether there may be more.
 pub(crate) async fn round(journal: &Journal) -> Result<bool> {
-    journal.intact()?;
+    journal.proof.intact()?;
     let (keys, started) = (journal.keys()?, Instant::now());
     let prepared = prepare(journal, keys).await.inspect_err(|error| {
         if error.reason == Reason::JournalDamaged {

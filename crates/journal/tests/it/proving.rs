@@ -230,7 +230,7 @@ async fn what_cannot_be_proved_is_said_plainly(database: Database) {
         let answer = caller.get(&rest, &path(of)).await;
         assert_eq!(
             (answer.status.as_u16(), problem(&answer)),
-            (status, reason),
+            (*status, *reason),
             "{of}: {answer:?}"
         );
         assert!(answer.body.to_string().contains(detail), "{of}: {answer:?}");
