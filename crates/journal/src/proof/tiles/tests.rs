@@ -1,5 +1,4 @@
 //! The tree as it is stored, against the tree as RFC 9162 defines it and against a crate that is not ours.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use ct_merkle::{
     ConsistencyProof, HashableLeaf, InclusionProof, RootHash, mem_backed_tree::MemoryBackedTree,
