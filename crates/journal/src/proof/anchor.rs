@@ -44,6 +44,8 @@ pub(crate) async fn run(journal: Journal, anchor: Anchor, interval: Duration) {
                 interval
             }
             Ok(_) => interval.min(FIRST_WAIT),
+            // The database closes with the journal.
+            Err(_) if journal.closing.is_cancelled() => return,
             Err(error) => {
                 metrics::counter!("headway_anchor_failures_total", "service" => service)
                     .increment(1);

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, ops::RangeInclusive};
 
+use chrono::{DateTime, Utc};
 use db::{Tx, on};
 use rpc::{Reason, Result};
 
@@ -66,6 +67,8 @@ struct Auditor<'j> {
     /// A root did not fit: those after it cannot.
     strayed: bool,
     wrong_nodes: Vec<(u8, u64)>,
+    /// When the last event was recorded or checkpoint signed, whichever was later.
+    clock: DateTime<Utc>,
 }
 
 impl<'j> Auditor<'j> {
@@ -80,6 +83,7 @@ impl<'j> Auditor<'j> {
             lost: false,
             strayed: false,
             wrong_nodes: Vec::new(),
+            clock: DateTime::UNIX_EPOCH,
         }
     }
 
@@ -118,6 +122,7 @@ impl<'j> Auditor<'j> {
                     self.flaw(event.position, "was recorded before the one before");
                 }
                 recorded_at = Some(event.recorded_at);
+                self.clock = self.clock.max(event.recorded_at);
                 self.event(tx, &event, &hash).await?;
             }
         }
@@ -195,6 +200,10 @@ impl<'j> Auditor<'j> {
             self.marks.clear();
             return self.flaw(position, what);
         }
+        if checkpoint.signed_at < self.clock {
+            self.flaw(position, "was signed before it or the checkpoint before it was recorded");
+        }
+        self.clock = self.clock.max(checkpoint.signed_at);
         let marks = std::mem::take(&mut self.marks);
         let first = position - i64::try_from(marks.len()).unwrap_or(0) + 1;
         let fits = self.frontier.root() == checkpoint.root;

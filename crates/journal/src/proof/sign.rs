@@ -26,6 +26,8 @@ pub(crate) async fn run(journal: Journal, interval: Duration) {
         match journal.sign().await {
             Ok(()) => {}
             Err(error) if error.reason == Reason::JournalDamaged => return,
+            // The database closes with the journal.
+            Err(_) if journal.closing.is_cancelled() => return,
             Err(error) => {
                 metrics::counter!("headway_checkpoint_failures_total", "service" => journal.service())
                     .increment(1);

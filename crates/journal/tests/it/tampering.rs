@@ -197,6 +197,11 @@ async fn nodes_and_checkpoints_that_were_changed_are_named(database: Database) {
             600,
             "marks were changed",
         ),
+        (
+            "UPDATE checkpoint SET signed_at = '2001-01-01T00:00:00.000000+00:00' WHERE size = 600",
+            600,
+            "was signed before",
+        ),
         ("UPDATE checkpoint SET marks = root WHERE size = 600", 600, "marks were changed"),
     ] {
         let flaws = said(sql, postgres).await;
