@@ -126,7 +126,7 @@ fn refuse_exports(deployed: &Deployed, exported: &str, key: &str) {
     let changed = |at: usize, pointer: &str, value: Value| {
         let mut lines = lines.clone();
         *lines[at].pointer_mut(pointer).unwrap() = value;
-        lines.iter().map(|it| format!("{it}\n")).collect::<String>()
+        lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
     };
     let unsigned = "are not those that were signed";
     for (pointer, value, expected) in [
