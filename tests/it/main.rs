@@ -4,6 +4,7 @@
 mod access;
 mod demonstration;
 mod durability;
+mod proofs;
 mod refusals;
 mod running;
 mod story;

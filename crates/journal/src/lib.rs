@@ -12,6 +12,7 @@ mod event;
 mod follow;
 mod group;
 mod heads;
+pub mod proof;
 mod read;
 mod rebuild;
 mod service;
@@ -34,8 +35,9 @@ use group::Log;
 pub use event::{Draft, Recorded};
 pub use follow::{Handler, follow};
 pub use heads::lock;
+pub use proof::{Audit, Flaw, audit, verify};
 pub use read::{Filter, events};
-pub use rebuild::{Comparison, Flaw, rebuild, verify};
+pub use rebuild::{Comparison, rebuild};
 pub use service::Journals;
 
 /// The tables every service has: events, texts, idempotent answers and consumer positions. Numbers below 100 are ours.
@@ -67,6 +69,7 @@ pub struct Journal {
     writer: write::Writer,
     news: Arc<watch::Sender<u64>>,
     closing: CancellationToken,
+    proof: Arc<proof::State>,
 }
 
 impl std::fmt::Debug for Journal {
@@ -80,11 +83,13 @@ impl Journal {
     pub fn open(service: &'static str, db: Db, projection: impl Projection) -> Self {
         let news = Arc::new(watch::Sender::new(0));
         let log = Log::new(service, db, Arc::new(projection));
+        let proof = Arc::default();
         Self {
-            writer: write::Writer::start(log.clone(), Arc::clone(&news)),
+            writer: write::Writer::start(log.clone(), Arc::clone(&news), Arc::clone(&proof)),
             log,
             news,
             closing: CancellationToken::new(),
+            proof,
         }
     }
 
@@ -100,7 +105,7 @@ impl Journal {
         &*self.log.projection
     }
 
-    /// Ends every subscription, so that a server can stop.
+    /// Ends every subscription and signs no more, so that a server can stop.
     pub fn close(&self) {
         self.closing.cancel();
     }

@@ -1,6 +1,6 @@
 //! Proof that the log holds the state: replay it into an empty database and compare the tables.
 
-use db::{Db, Tx, on};
+use db::{Db, Tx};
 use rpc::Result;
 use sha2::{Digest, Sha256};
 use sqlx::AssertSqlSafe;
@@ -15,13 +15,6 @@ pub struct Comparison {
     pub table: &'static str,
     pub rows: i64,
     pub equal: bool,
-}
-
-/// Something wrong with the log itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flaw {
-    pub position: i64,
-    pub what: &'static str,
 }
 
 /// Replays a journal into an empty database with the same schema, and compares every derived table.
@@ -40,57 +33,6 @@ pub async fn rebuild(journal: &Journal, empty: &Db) -> Result<Vec<Comparison>> {
     let comparisons = compare(&mut from, &mut into, journal.projection()).await?;
     into.rollback().await?;
     Ok(comparisons)
-}
-
-/// Checks the log by itself: dense positions, versions without holes, contents that match their hashes.
-pub async fn verify(journal: &Journal) -> Result<(i64, Vec<Flaw>)> {
-    let mut tx = journal.db().read().await?;
-    let (mut after, mut flaws) = (0, Vec::new());
-    let mut recorded_at = None;
-    loop {
-        let chunk = events(&mut tx, after, &Filter::default(), CHUNK).await?;
-        if chunk.is_empty() {
-            break;
-        }
-        let hashes = content_hashes(&mut tx, after).await?;
-        for (event, hash) in chunk.into_iter().zip(hashes) {
-            let mut flaw = |what| flaws.push(Flaw { position: event.position, what });
-            if event.position != after + 1 {
-                flaw("does not follow the one before");
-            }
-            if recorded_at.is_some_and(|it| it > event.recorded_at) {
-                flaw("was recorded before the one before");
-            }
-            if hash != event.content_hash() {
-                flaw("is not what was recorded");
-            }
-            after = event.position;
-            recorded_at = Some(event.recorded_at);
-        }
-    }
-    for position in broken_streams(&mut tx).await? {
-        flaws.push(Flaw { position, what: "leaves a hole in the versions of its stream" });
-    }
-    Ok((after, flaws))
-}
-
-/// The hashes of the same events that a chunk after that position holds.
-async fn content_hashes(tx: &mut Tx, after: i64) -> Result<Vec<Vec<u8>>> {
-    Ok(on!(tx, |c| sqlx::query_scalar(
-        "SELECT content_hash FROM event WHERE position > $1 ORDER BY position LIMIT $2"
-    )
-    .bind(after)
-    .bind(CHUNK)
-    .fetch_all(c)
-    .await)?)
-}
-
-async fn broken_streams(tx: &mut Tx) -> Result<Vec<i64>> {
-    Ok(on!(tx, |c| sqlx::query_scalar(
-        "SELECT max(position) FROM event GROUP BY stream HAVING max(version) <> count(*)"
-    )
-    .fetch_all(c)
-    .await)?)
 }
 
 async fn compare(a: &mut Tx, b: &mut Tx, projection: &dyn Projection) -> Result<Vec<Comparison>> {

@@ -8,7 +8,9 @@ use axum::{
     response::{IntoResponse, Response, Sse, sse},
 };
 use contract::journal::{
-    Event, ListEventsRequest, ListEventsResponse, SubscribeRequest,
+    Checkpoint, ConsistencyProof, Event, GetCheckpointRequest, GetConsistencyProofRequest,
+    GetInclusionProofRequest, InclusionProof, ListCheckpointKeysRequest,
+    ListCheckpointKeysResponse, ListEventsRequest, ListEventsResponse, SubscribeRequest,
     journal_service_server::{self as server, JournalServiceServer},
 };
 use futures::{
@@ -57,7 +59,7 @@ impl Journals {
         )
     }
 
-    fn of(&self, service: &str) -> Result<&Journal> {
+    pub(crate) fn of(&self, service: &str) -> Result<&Journal> {
         self.0.get(service).ok_or_else(|| Error::not_found("journal", service))
     }
 
@@ -90,6 +92,10 @@ impl Journals {
 rpc::doors! {
     impl server::JournalService as "headway.journal.v1.JournalService" for Journals {
         ListEvents => list_events(ListEventsRequest) -> ListEventsResponse;
+        GetCheckpoint => get_checkpoint(GetCheckpointRequest) -> Checkpoint;
+        ListCheckpointKeys => list_checkpoint_keys(ListCheckpointKeysRequest) -> ListCheckpointKeysResponse;
+        GetInclusionProof => get_inclusion_proof(GetInclusionProofRequest) -> InclusionProof;
+        GetConsistencyProof => get_consistency_proof(GetConsistencyProofRequest) -> ConsistencyProof;
     }
     also {
         type SubscribeStream = BoxStream<'static, Result<Event, tonic::Status>>;
@@ -170,7 +176,7 @@ fn position(pointer: &str, after: u64, head: i64) -> Result<i64> {
 }
 
 /// An event as a caller of that reach sees it: a trust counts positions of its own.
-fn show(event: &Recorded, reach: Reach, rendered: bool) -> Result<Event> {
+pub(crate) fn show(event: &Recorded, reach: Reach, rendered: bool) -> Result<Event> {
     let position = match reach {
         Reach::Platform => event.position,
         Reach::Trust(_) => event.trust_position,

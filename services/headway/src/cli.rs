@@ -89,11 +89,44 @@ enum Client {
 
 #[derive(Debug, Subcommand)]
 enum Journal {
-    /// Check each journal by itself, replay it from nothing, and compare the tables
+    /// Check each journal against its tree and checkpoints, replay it from nothing, and compare the tables
     Verify {
         /// Only this service's
         #[arg(long, value_enum)]
         service: Option<Service>,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Print the proof that an event is in the log, as JSON that others can check
+    Prove {
+        /// Whose journal
+        #[arg(long, value_enum)]
+        service: Service,
+        /// The event, by its id
+        #[arg(long, value_name = "ID", required_unless_present = "position")]
+        event: Option<uuid::Uuid>,
+        /// The event, by its position in the log
+        #[arg(long, value_name = "N", conflicts_with = "event")]
+        position: Option<u64>,
+        /// Size of the checkpoint to prove against (default: the newest)
+        #[arg(long, value_name = "N")]
+        size: Option<u64>,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Print a journal with its checkpoints and keys, one JSON object a line
+    Export {
+        /// Whose journal
+        #[arg(long, value_enum)]
+        service: Service,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Make a new key for signing checkpoints, and list all keys
+    RotateKey {
+        /// Sign with the new key alone: the old one is not to be trusted any more
+        #[arg(long)]
+        alone: bool,
         #[command(flatten)]
         settings: Overrides,
     },
@@ -152,6 +185,15 @@ impl Cli {
             }
             Command::Journal(Journal::Verify { service, settings }) => {
                 journal::verify(&settings, service).await
+            }
+            Command::Journal(Journal::Prove { service, event, position, size, settings }) => {
+                journal::prove(&settings, service, event, position, size).await
+            }
+            Command::Journal(Journal::Export { service, settings }) => {
+                journal::export(&settings, service).await
+            }
+            Command::Journal(Journal::RotateKey { alone, settings }) => {
+                journal::rotate_key(&settings, alone)
             }
             Command::Bench(Bench::Journal {
                 database_url,

@@ -35,7 +35,8 @@ impl Deployment {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| config.data_dir.display().to_string())?;
         let folder = config.keys_dir();
-        let secrets = Secrets::open(&folder).with_context(|| folder.display().to_string())?;
+        let secrets = Secrets::open(&folder, config.journal.name.as_deref())
+            .with_context(|| folder.display().to_string())?;
         let mut opened = Opened::default();
         for service in Service::ALL.into_iter().filter(|it| only.is_none_or(|only| only == *it)) {
             opened.open(config, service, &secrets).await?;
@@ -68,6 +69,8 @@ impl Deployment {
         let Self { secrets, opened, routes, shared } = self;
         let peers = Reachable { config, here: &opened, routes: &routes, secrets: &secrets };
         let mut followers = peers.followers()?;
+        let settings = config.journal.settings();
+        opened.journals.iter().for_each(|it| it.attest(&settings));
         let shared = shared.merge(peers.board()?.unwrap_or_else(landing));
         let Opened { parts, journals, .. } = opened;
         let router = front(parts, shared, routes, secrets.tokens.clone(), metrics).await;
@@ -135,8 +138,11 @@ impl Opened {
             }
         };
         self.routes = routes;
+        let checked = journal.guard(secrets.journal.clone()).await;
+        checked.with_context(|| format!("reading the journal of {}", service.name()))?;
+        let damage = journal.damage();
         self.journals.push(journal);
-        self.parts.push(Part { name: service.name(), rest, db });
+        self.parts.push(Part { name: service.name(), rest, db, damage });
         Ok(())
     }
 
@@ -153,9 +159,15 @@ pub(crate) async fn database(
     migrations: Migrations,
 ) -> Result<Db> {
     let options = Options { readers: config.connections, ..Options::default() };
-    Db::open(&config.url(service), schema, migrations, options)
-        .await
-        .with_context(|| format!("opening the database of {}", service.name()))
+    Db::open(&config.url(service), schema, migrations, options).await.map_err(|error| {
+        // SQLite: CORRUPT and NOTADB.
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let damaged = matches!(code.as_deref(), Some("11" | "26" | "267"));
+        let advice =
+            if damaged { ": the file is damaged or cut short; put a copy back" } else { "" };
+        let doing = format!("opening the database of {}{advice}", service.name());
+        anyhow::Error::new(error).context(doing)
+    })
 }
 
 /// Channels to services, near or far.

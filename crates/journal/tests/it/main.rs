@@ -3,6 +3,11 @@
 
 mod commands;
 mod log;
+mod long;
 mod notes;
+mod opening;
+mod proving;
+mod signing;
 mod subscribing;
+mod tampering;
 mod writing;

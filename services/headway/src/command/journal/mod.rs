@@ -1,5 +1,11 @@
 //! What an operator does with the journals.
 
+mod export;
+mod prove;
+mod rotate_key;
 mod verify;
 
+pub(crate) use export::export;
+pub(crate) use prove::prove;
+pub(crate) use rotate_key::rotate_key;
 pub(crate) use verify::verify;

@@ -1,7 +1,7 @@
 use anyhow::{Context, Result, bail};
 use db::Db;
 use host::telemetry;
-use journal::{Journal, rebuild, verify as verify_log};
+use journal::{Journal, audit, rebuild};
 use sqlx::{AssertSqlSafe, Executor};
 
 use crate::{
@@ -31,12 +31,19 @@ pub(crate) async fn verify(settings: &Overrides, only: Option<Service>) -> Resul
 }
 
 async fn check(journal: &Journal) -> Result<bool> {
-    let (events, flaws) = verify_log(journal).await?;
-    say(format_args!("{}: {events} events, {} flaws", journal.service(), flaws.len()))?;
-    for flaw in flaws.iter().take(SHOWN) {
+    let audit = audit(journal).await?;
+    say(format_args!(
+        "{}: {} events, {} flaws; {} checkpoints, {} nodes",
+        journal.service(),
+        audit.events,
+        audit.flaws.len(),
+        audit.checkpoints,
+        audit.nodes
+    ))?;
+    for flaw in audit.flaws.iter().take(SHOWN) {
         say(format_args!("  position {} {}", flaw.position, flaw.what))?;
     }
-    Ok(flaws.is_empty())
+    Ok(audit.flaws.is_empty())
 }
 
 /// Replays into a database of its own and compares.
