@@ -5,11 +5,16 @@
 //! "after the last position I saw". State tables are only ever written by projecting events: the log rebuilds them.
 
 mod append;
+mod described;
 mod event;
 mod follow;
+mod kind;
+mod listing;
+mod query;
 mod read;
 mod rebuild;
 mod service;
+mod subject;
 pub mod text;
 mod write;
 
@@ -26,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 pub use append::lock;
 pub use event::{Draft, Recorded};
 pub use follow::{Handler, follow};
+pub use kind::{EventType, event_types};
+pub use query::{Query, explain, list};
 pub use read::{Filter, events};
 pub use rebuild::{Comparison, Flaw, rebuild, verify};
 pub use service::Journals;
@@ -58,6 +65,7 @@ pub struct Journal {
     service: &'static str,
     db: Db,
     projection: Arc<dyn Projection>,
+    described: described::Described,
     writer: write::Writer,
     news: Arc<watch::Sender<u64>>,
     closing: CancellationToken,
@@ -78,6 +86,7 @@ impl Journal {
             writer: write::Writer::start(service, db.clone(), Arc::clone(&news)),
             db,
             projection: Arc::new(projection),
+            described: described::Described::default(),
             news,
             closing: CancellationToken::new(),
         }
@@ -127,6 +136,8 @@ impl Journal {
         drafts: Vec<Draft>,
     ) -> Result<Vec<Recorded>> {
         let recorded = append::append(tx, ctx, drafts).await?;
+        self.described.note(tx, &recorded).await?;
+        subject::index(tx, &recorded).await?;
         self.projection.project(tx, &recorded).await?;
         Ok(recorded)
     }

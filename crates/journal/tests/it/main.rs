@@ -3,5 +3,7 @@
 
 mod log;
 mod notes;
+mod raw;
+mod reading;
 mod subscribing;
 mod writing;
