@@ -4,10 +4,12 @@
 //! each of them against both drivers. Only the migrations are written twice, because only the DDL really differs.
 
 mod open;
+mod scratch;
 
 use sqlx::{PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction};
 
 pub use open::{Migrations, Options};
+pub use scratch::Scratch;
 
 /// The pools of one service's database.
 #[derive(Clone, Debug)]

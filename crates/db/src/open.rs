@@ -37,6 +37,10 @@ impl Migrations {
         }
     }
 
+    pub(crate) fn sqlite(&self) -> &[Migration] {
+        &self.sqlite
+    }
+
     /// Adds those of a shared crate; numbers must not clash.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {

@@ -5,6 +5,7 @@
 //! "after the last position I saw". State tables are only ever written by projecting events: the log rebuilds them.
 
 mod append;
+mod as_of;
 mod described;
 mod event;
 mod follow;
@@ -16,12 +17,13 @@ mod rebuild;
 mod service;
 mod subject;
 pub mod text;
+mod upcast;
 mod write;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use db::{Db, Migrations, Tx};
+use db::{Db, Migrations, Scratch, Tx};
 use futures::future::BoxFuture;
 use rpc::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use append::lock;
+pub use as_of::{AsOf, Of};
 pub use event::{Draft, Recorded};
 pub use follow::{Handler, follow};
 pub use kind::{EventType, event_types};
@@ -36,6 +39,7 @@ pub use query::{Query, explain, list};
 pub use read::{Filter, events};
 pub use rebuild::{Comparison, Flaw, rebuild, verify};
 pub use service::Journals;
+pub use upcast::Upcast;
 
 /// The tables every service has: events, texts, idempotent answers and consumer positions. Numbers below 100 are ours.
 pub fn migrations() -> Migrations {
@@ -46,6 +50,16 @@ pub fn migrations() -> Migrations {
 pub trait Projection: Send + Sync + 'static {
     /// The tables derived from the journal alone, those that refer to others first.
     fn tables(&self) -> &'static [&'static str];
+
+    /// The migrations that make an empty database of the service, to replay events into.
+    fn schema(&self) -> Migrations {
+        migrations()
+    }
+
+    /// How events of types that are no longer written are read, of this service's journal and of those it follows.
+    fn upcasts(&self) -> &'static [Upcast] {
+        &[]
+    }
 
     /// Writes what events change, in their order. A type it does not know is an error: skipping one would lose state.
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>>;
@@ -65,7 +79,11 @@ pub struct Journal {
     service: &'static str,
     db: Db,
     projection: Arc<dyn Projection>,
+    /// What is wrong with the service's upcasts keeps every event from being read.
+    upcasts: Result<upcast::Upcasts, Arc<str>>,
     described: described::Described,
+    /// Replayed into to answer how things stood.
+    replica: Scratch,
     writer: write::Writer,
     news: Arc<watch::Sender<u64>>,
     closing: CancellationToken,
@@ -81,12 +99,16 @@ impl Journal {
     /// Starts the writer over an open database.
     pub fn open(service: &'static str, db: Db, projection: impl Projection) -> Self {
         let news = Arc::new(watch::Sender::new(0));
+        let upcasts = upcast::Upcasts::check(projection.upcasts());
+        let replica = Scratch::new(projection.schema());
         Self {
             service,
             writer: write::Writer::start(service, db.clone(), Arc::clone(&news)),
             db,
             projection: Arc::new(projection),
+            upcasts: upcasts.map_err(|it| it.to_string().into()),
             described: described::Described::default(),
+            replica,
             news,
             closing: CancellationToken::new(),
         }
@@ -102,6 +124,25 @@ impl Journal {
 
     pub fn projection(&self) -> &dyn Projection {
         &*self.projection
+    }
+
+    /// Whether every event can be read: fails at start rather than at the first old event.
+    pub fn check(&self) -> Result<()> {
+        self.upcasts().map(drop)
+    }
+
+    fn upcasts(&self) -> Result<&upcast::Upcasts> {
+        self.upcasts.as_ref().map_err(|it| Error::internal(it.to_string()))
+    }
+
+    /// The one way from the log to the tables, live and on every replay.
+    pub(crate) async fn project(&self, tx: &mut Tx, events: &[Recorded]) -> Result<()> {
+        self.projection.project(tx, &self.current(events)?).await
+    }
+
+    /// Events as types of today: whatever is made of an event is made of this.
+    pub(crate) fn current<'e>(&self, events: &'e [Recorded]) -> Result<Cow<'e, [Recorded]>> {
+        self.upcasts()?.current(events)
     }
 
     /// Ends every subscription, so that a server can stop.
@@ -138,7 +179,7 @@ impl Journal {
         let recorded = append::append(tx, ctx, drafts).await?;
         self.described.note(tx, &recorded).await?;
         subject::index(tx, &recorded).await?;
-        self.projection.project(tx, &recorded).await?;
+        self.project(tx, &recorded).await?;
         Ok(recorded)
     }
 }

@@ -6,4 +6,5 @@ mod notes;
 mod raw;
 mod reading;
 mod subscribing;
+mod times;
 mod writing;

@@ -1,7 +1,7 @@
 //! Logs written row by row, with times of the test's choice.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use db::{Tx, on};
+use db::{Migrations, Tx, on};
 use futures::future::BoxFuture;
 use journal::{Journal, Projection, Recorded};
 use rpc::Result;
@@ -79,4 +79,52 @@ pub(crate) fn day(days: i64) -> NaiveDate {
 /// Half past eleven at night in winter: in summer time that is the next day in England.
 pub(crate) fn night(days: i64) -> DateTime<Utc> {
     day(days).and_hms_opt(23, 30, 0).unwrap().and_utc()
+}
+
+/// A service that keeps a line for each event.
+pub(crate) struct Ledger;
+
+pub(crate) fn schema() -> Migrations {
+    journal::migrations().and(Migrations::new(
+        &sqlx::migrate!("tests/migrations/sqlite"),
+        &sqlx::migrate!("tests/migrations/postgres"),
+    ))
+}
+
+impl Projection for Ledger {
+    fn tables(&self) -> &'static [&'static str] {
+        &["ledger"]
+    }
+
+    fn schema(&self) -> Migrations {
+        schema()
+    }
+
+    fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {
+        Box::pin(async move {
+            for event in events {
+                on!(&mut *tx, |c| sqlx::query(
+                    "INSERT INTO ledger (event_id, stream, version, type) VALUES ($1, $2, $3, $4)"
+                )
+                .bind(event.event_id)
+                .bind(&event.stream)
+                .bind(i32::try_from(event.version).unwrap())
+                .bind(&event.kind)
+                .execute(c)
+                .await
+                .map(drop))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+pub(crate) async fn open_ledger(database: &Database, service: &'static str) -> Journal {
+    Journal::open(service, database.open(service, schema()).await, Ledger)
+}
+
+/// Event ids, streams and versions, in the order of streams.
+pub(crate) async fn ledger(tx: &mut Tx) -> Vec<(Uuid, String, i32)> {
+    let rows = "SELECT event_id, stream, version FROM ledger ORDER BY stream, version";
+    on!(tx, |c| sqlx::query_as(rows).fetch_all(c).await).unwrap()
 }
