@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use db::Tx;
-use rpc::{Ctx, Fault, Fields, Reason, Result};
+use rpc::{Ctx, Error, Fault, Fields, Reason, Result};
 use uuid::Uuid;
 
 use crate::{Journal, Query, Recorded, event_types, list, text};
@@ -40,6 +40,18 @@ impl AsOf {
             let (effective_on, known_at) = (on.unwrap_or(ctx.today()), at.unwrap_or(ctx.now));
             Some(Some(Self { effective_on, known_at }))
         })
+    }
+}
+
+impl AsOf {
+    /// What is said of something that was not there, or not known, by these times.
+    pub fn absent(&self, what: &str, id: impl std::fmt::Display) -> Error {
+        let detail = format!(
+            "no {what} {id} in effect on {} as known at {}: ask for a later effectiveOn or knownAt",
+            self.effective_on,
+            self.known_at.to_rfc3339()
+        );
+        Error::new(Reason::NotFound, detail)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Turns the events of projects into the tables that are read.
 
-use db::Tx;
+use db::{Migrations, Tx};
 use futures::future::BoxFuture;
 use identity::TrustId;
 use journal::{Projection, Recorded};
@@ -19,6 +19,10 @@ pub(crate) struct Projects;
 impl Projection for Projects {
     fn tables(&self) -> &'static [&'static str] {
         &["project_transition", "project"]
+    }
+
+    fn schema(&self) -> Migrations {
+        super::migrations()
     }
 
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {

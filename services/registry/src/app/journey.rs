@@ -2,6 +2,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::Tx;
 use identity::{SchoolNumber, TrustId, Urn};
 use journal::text::Text;
+use journal::{AsOf, Of};
 use rpc::{Ctx, Error, Page, Reason, Result, unchanged};
 use serde::{Deserialize, Serialize};
 
@@ -146,12 +147,20 @@ impl App {
         &self,
         ctx: &Ctx,
         journey_id: JourneyId,
-        effective_on: Option<NaiveDate>,
-        known_at: Option<DateTime<Utc>>,
+        as_of: Option<AsOf>,
     ) -> Result<JourneyView> {
         let mut tx = self.journal.db().read().await?;
         let journey = load(&mut tx, ctx, journey_id).await?;
-        view(&mut tx, ctx, journey, effective_on, known_at).await
+        let now = view(&mut tx, ctx, journey).await?;
+        let Some(at) = as_of else { return Ok(now) };
+        drop(tx);
+        let of = Of::Stream(format!("journey/{journey_id}"));
+        let mut then = self.journal.as_of(now.journey.trust_id.0, at, of).await?;
+        // A journey that had not begun is one that has nothing settled: whose it is does not change.
+        let journey = journey::find(&mut then, journey_id).await?;
+        let journey = journey.unwrap_or(Journey { version: 0, ..now.journey });
+        let view = journey::history(&mut then, journey_id).await?.now();
+        Ok(JourneyView { journey, view, on: at.effective_on, ..now })
     }
 
     pub async fn journeys(
@@ -173,7 +182,7 @@ impl App {
         let (journeys, next) = page.cut(journeys, |it| it.journey_id)?;
         let mut views = Vec::with_capacity(journeys.len());
         for journey in journeys {
-            views.push(view(&mut tx, ctx, journey, None, None).await?);
+            views.push(view(&mut tx, ctx, journey).await?);
         }
         Ok((views, next))
     }
@@ -278,24 +287,17 @@ async fn load(tx: &mut Tx, ctx: &Ctx, journey_id: JourneyId) -> Result<Journey> 
 
 async fn now(tx: &mut Tx, ctx: &Ctx, journey_id: JourneyId) -> Result<JourneyView> {
     let journey = load(tx, ctx, journey_id).await?;
-    view(tx, ctx, journey, None, None).await
+    view(tx, ctx, journey).await
 }
 
-async fn view(
-    tx: &mut Tx,
-    ctx: &Ctx,
-    journey: Journey,
-    effective_on: Option<NaiveDate>,
-    known_at: Option<DateTime<Utc>>,
-) -> Result<JourneyView> {
+async fn view(tx: &mut Tx, ctx: &Ctx, journey: Journey) -> Result<JourneyView> {
     let history = journey::history(tx, journey.journey_id).await?;
-    let on = effective_on.unwrap_or_else(|| ctx.today());
     Ok(JourneyView {
         urn: school::get(tx, journey.school_id).await?.details.urn,
-        view: history.at(on, known_at.unwrap_or(DateTime::<Utc>::MAX_UTC)),
+        view: history.now(),
         journey,
-        on,
-        asked_effective_on: effective_on,
-        asked_known_at: known_at,
+        on: ctx.today(),
+        asked_effective_on: None,
+        asked_known_at: None,
     })
 }
