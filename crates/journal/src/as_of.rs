@@ -77,13 +77,13 @@ impl Journal {
     /// An event takes effect on its effective date, or on the day it was recorded in England; a correction with what it
     /// corrects; none before the one that began its stream. Rows are numbered as if no other event had been.
     pub async fn as_of(&self, trust_id: Uuid, at: AsOf, of: Of<'_>) -> Result<Tx> {
-        let mut live = self.db.read().await?;
+        let mut live = self.log.db.read().await?;
         let known = known(&mut live, trust_id, at.known_at, of).await?;
         let mut events = in_effect(known, at.effective_on);
         text::load(&mut live, &mut events).await?;
         drop(live);
-        let mut then = self.replica.begin().await?;
-        self.project(&mut then, &events).await?;
+        let mut then = self.log.reading.replica.begin().await?;
+        self.log.project(&mut then, &events).await?;
         Ok(then)
     }
 }

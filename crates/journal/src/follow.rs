@@ -39,7 +39,7 @@ pub async fn follow(own: Journal, source: &'static str, peer: Peer, handler: imp
             Ok(0) => {}
             Ok(_) => wait = FIRST_WAIT,
             Err(error) => {
-                tracing::warn!(follower = own.service, source, %error, "will follow again");
+                tracing::warn!(follower = own.log.service, source, %error, "will follow again");
             }
         }
         tokio::time::sleep(wait).await;
@@ -54,7 +54,7 @@ async fn catch_up(
     peer: Peer,
     handler: &Arc<impl Handler>,
 ) -> Result<u64> {
-    let mut tx = own.db.read().await?;
+    let mut tx = own.log.db.read().await?;
     let after = position(&mut tx, source).await?;
     drop(tx);
     let request =
@@ -76,7 +76,7 @@ async fn catch_up(
             events.push(event);
         }
         count += events.len() as u64;
-        let events = own.current(&events)?.into_owned();
+        let events = own.log.current(&events)?.into_owned();
         apply(own, source, Arc::clone(handler), events).await?;
     }
     Ok(count)
@@ -88,7 +88,7 @@ async fn apply(
     handler: Arc<impl Handler>,
     events: Vec<Recorded>,
 ) -> Result<()> {
-    let ctx = Ctx::system(own.service);
+    let ctx = Ctx::system(own.log.service);
     let context = ctx.clone();
     own.write(&ctx, move |tx| {
         Box::pin(async move {

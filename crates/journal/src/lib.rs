@@ -4,15 +4,21 @@
 //! Positions run from 1 without a gap, and their order is the order of commits, so a reader needs no more than
 //! "after the last position I saw". State tables are only ever written by projecting events: the log rebuilds them.
 
+mod aggregate;
+mod answer;
 mod append;
 mod as_of;
+mod command;
 mod described;
 mod event;
 mod follow;
+mod group;
+mod heads;
 mod kind;
 mod listing;
 mod query;
 mod read;
+mod reading;
 mod rebuild;
 mod service;
 mod subject;
@@ -20,20 +26,23 @@ pub mod text;
 mod upcast;
 mod write;
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use db::{Db, Migrations, Scratch, Tx};
+use db::{Db, Migrations, Tx};
 use futures::future::BoxFuture;
-use rpc::{Ctx, Error, Result};
+use rpc::{Ctx, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use append::lock;
+pub use aggregate::{Aggregate, Decision};
+use group::Log;
+
 pub use as_of::{AsOf, Of};
 pub use event::{Draft, Recorded};
 pub use follow::{Handler, follow};
+pub use heads::lock;
 pub use kind::{EventType, event_types};
 pub use query::{Query, explain, list};
 pub use read::{Filter, events};
@@ -76,14 +85,7 @@ pub struct Receipt {
 /// One service's journal, and the one way to write to its database.
 #[derive(Clone)]
 pub struct Journal {
-    service: &'static str,
-    db: Db,
-    projection: Arc<dyn Projection>,
-    /// What is wrong with the service's upcasts keeps every event from being read.
-    upcasts: Result<upcast::Upcasts, Arc<str>>,
-    described: described::Described,
-    /// Replayed into to answer how things stood.
-    replica: Scratch,
+    log: Log,
     writer: write::Writer,
     news: Arc<watch::Sender<u64>>,
     closing: CancellationToken,
@@ -91,7 +93,7 @@ pub struct Journal {
 
 impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Journal").field(&self.service).finish()
+        f.debug_tuple("Journal").field(&self.log.service).finish()
     }
 }
 
@@ -99,74 +101,35 @@ impl Journal {
     /// Starts the writer over an open database.
     pub fn open(service: &'static str, db: Db, projection: impl Projection) -> Self {
         let news = Arc::new(watch::Sender::new(0));
-        let upcasts = upcast::Upcasts::check(projection.upcasts());
-        let replica = Scratch::new(projection.schema());
+        let log = Log::new(service, db, Arc::new(projection));
         Self {
-            service,
-            writer: write::Writer::start(service, db.clone(), Arc::clone(&news)),
-            db,
-            projection: Arc::new(projection),
-            upcasts: upcasts.map_err(|it| it.to_string().into()),
-            described: described::Described::default(),
-            replica,
+            writer: write::Writer::start(log.clone(), Arc::clone(&news)),
+            log,
             news,
             closing: CancellationToken::new(),
         }
     }
 
     pub fn service(&self) -> &'static str {
-        self.service
+        self.log.service
     }
 
     pub fn db(&self) -> &Db {
-        &self.db
+        &self.log.db
     }
 
     pub fn projection(&self) -> &dyn Projection {
-        &*self.projection
+        &*self.log.projection
     }
 
     /// Whether every event can be read: fails at start rather than at the first old event.
     pub fn check(&self) -> Result<()> {
-        self.upcasts().map(drop)
-    }
-
-    fn upcasts(&self) -> Result<&upcast::Upcasts> {
-        self.upcasts.as_ref().map_err(|it| Error::internal(it.to_string()))
-    }
-
-    /// The one way from the log to the tables, live and on every replay.
-    pub(crate) async fn project(&self, tx: &mut Tx, events: &[Recorded]) -> Result<()> {
-        self.projection.project(tx, &self.current(events)?).await
-    }
-
-    /// Events as types of today: whatever is made of an event is made of this.
-    pub(crate) fn current<'e>(&self, events: &'e [Recorded]) -> Result<Cow<'e, [Recorded]>> {
-        self.upcasts()?.current(events)
+        self.log.reading.check()
     }
 
     /// Ends every subscription, so that a server can stop.
     pub fn close(&self) {
         self.closing.cancel();
-    }
-
-    /// Appends one event and projects it, in a group with whatever else is waiting; answers once it is durable.
-    ///
-    /// The same event again is answered with where it was recorded; another event under its id is refused.
-    pub async fn append(&self, ctx: &Ctx, draft: Draft) -> Result<Receipt> {
-        let (journal, context) = (self.clone(), ctx.clone());
-        self.write(ctx, move |tx| {
-            Box::pin(async move {
-                let recorded = journal.record(tx, &context, vec![draft]).await?;
-                let event = recorded.first().ok_or_else(|| Error::internal("nothing recorded"))?;
-                Ok(Receipt {
-                    position: event.position,
-                    trust_position: event.trust_position,
-                    recorded_at: event.recorded_at,
-                })
-            })
-        })
-        .await
     }
 
     /// Appends events to the log and projects them, in the transaction of [`Journal::write`].
@@ -176,10 +139,6 @@ impl Journal {
         ctx: &Ctx,
         drafts: Vec<Draft>,
     ) -> Result<Vec<Recorded>> {
-        let recorded = append::append(tx, ctx, drafts).await?;
-        self.described.note(tx, &recorded).await?;
-        subject::index(tx, &recorded).await?;
-        self.project(tx, &recorded).await?;
-        Ok(recorded)
+        self.log.record(tx, ctx, drafts).await
     }
 }

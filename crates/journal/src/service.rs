@@ -37,7 +37,7 @@ pub struct Journals(BTreeMap<&'static str, Journal>);
 
 impl FromIterator<Journal> for Journals {
     fn from_iter<I: IntoIterator<Item = Journal>>(journals: I) -> Self {
-        Self(journals.into_iter().map(|it| (it.service, it)).collect())
+        Self(journals.into_iter().map(|it| (it.log.service, it)).collect())
     }
 }
 
@@ -65,7 +65,7 @@ impl Journals {
         request: ListEventsRequest,
     ) -> Result<ListEventsResponse> {
         let journal = self.of(&request.service)?;
-        let mut tx = journal.db.read().await?;
+        let mut tx = journal.log.db.read().await?;
         let head = head(&mut tx, ctx.own_trust()).await?;
         let (query, size) = listing::read(ctx, &request, head)?;
         let recorded = list(&mut tx, &query, size).await?;
@@ -110,7 +110,7 @@ async fn subscribe(
     trust_id: Option<uuid::Uuid>,
     after: u64,
 ) -> Result<impl Stream<Item = Result<Recorded>> + Send> {
-    let mut tx = journal.db.read().await?;
+    let mut tx = journal.log.db.read().await?;
     let after = position("/after", after, head(&mut tx, trust_id).await?)?;
     drop(tx);
     let filter = Filter { trust_id, ..Filter::default() };
@@ -136,7 +136,7 @@ impl Tail {
     async fn next(&mut self) -> Result<Option<Vec<Recorded>>> {
         while !self.journal.closing.is_cancelled() {
             self.news.mark_unchanged();
-            let mut tx = self.journal.db.read().await?;
+            let mut tx = self.journal.log.db.read().await?;
             let chunk = events(&mut tx, self.after, &self.filter, CHUNK).await?;
             drop(tx);
             if let Some(last) = chunk.last() {
