@@ -9,6 +9,7 @@ mod answer;
 mod append;
 mod as_of;
 mod command;
+mod compare;
 mod described;
 mod event;
 mod follow;
@@ -40,13 +41,14 @@ pub use aggregate::{Aggregate, Decision};
 use group::Log;
 
 pub use as_of::{AsOf, Of};
+pub use compare::{Comparison, Difference};
 pub use event::{Draft, Recorded};
 pub use follow::{Handler, follow};
 pub use heads::lock;
 pub use kind::{EventType, event_types};
 pub use query::{Query, explain, list};
 pub use read::{Filter, events};
-pub use rebuild::{Comparison, Flaw, rebuild, verify};
+pub use rebuild::{Flaw, Rebuilt, rebuild, rebuild_in_place, verify};
 pub use service::Journals;
 pub use upcast::Upcast;
 

@@ -134,6 +134,7 @@ impl Opened {
                 opened
             }
         };
+        journal.check()?;
         self.routes = routes;
         self.journals.push(journal);
         self.parts.push(Part { name: service.name(), rest, db });

@@ -6,6 +6,7 @@ mod log;
 mod notes;
 mod raw;
 mod reading;
+mod rebuilding;
 mod subscribing;
 mod times;
 mod writing;
