@@ -4,6 +4,7 @@
 mod access;
 mod demonstration;
 mod durability;
+mod events;
 mod refusals;
 mod running;
 mod story;

@@ -11,7 +11,7 @@ use crate::{Migrations, Tx};
 /// Databases in memory that may be open at the same time.
 const AT_ONCE: u32 = 4;
 /// How long an empty one is kept for the next.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 
 /// Empty databases in memory with a service's tables: each transaction has one to itself, empty again afterwards.
 #[derive(Clone, Debug)]
