@@ -79,6 +79,7 @@ impl Journal {
     pub async fn as_of(&self, trust_id: Uuid, at: AsOf, of: Of<'_>) -> Result<Tx> {
         let mut live = self.log.db.read().await?;
         let known = known(&mut live, trust_id, at.known_at, of).await?;
+        let known = self.log.current(&known)?.into_owned();
         let mut events = in_effect(known, at.effective_on);
         text::load(&mut live, &mut events).await?;
         drop(live);

@@ -18,7 +18,7 @@ pub(crate) struct Reading {
 impl Reading {
     pub(crate) fn new(projection: &dyn Projection) -> Arc<Self> {
         Arc::new(Self {
-            upcasts: Upcasts::check(projection.upcasts()).map_err(|it| it.to_string()),
+            upcasts: Upcasts::check(projection.upcasts()),
             described: Described::default(),
             replica: Scratch::new(projection.schema()),
         })

@@ -2,9 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use rpc::{Error, Result};
+use rpc::Result;
 
-use crate::{Recorded, kind::event_type};
+use crate::{
+    Recorded,
+    kind::{event_type, event_types},
+};
 
 /// One step from a type that is no longer written to the one that took its place. Pure: bytes to bytes.
 ///
@@ -24,12 +27,11 @@ pub(crate) struct Upcasts(BTreeMap<&'static str, Upcast>);
 
 impl Upcasts {
     /// Refuses steps that fork, run in a circle, or lead to a type that is no event of the contract.
-    pub(crate) fn check(steps: &'static [Upcast]) -> Result<Self> {
+    pub(crate) fn check(steps: &'static [Upcast]) -> Result<Self, String> {
         let mut chains = BTreeMap::new();
         for step in steps {
             if chains.insert(step.from, *step).is_some() {
-                let detail = format!("two upcasts begin at {}", step.from);
-                return Err(Error::internal(detail));
+                return Err(format!("two upcasts begin at {}", step.from));
             }
         }
         for step in steps {
@@ -39,11 +41,15 @@ impl Upcasts {
                 end = next;
                 length += 1;
                 if length > chains.len() {
-                    let detail = format!("the upcasts from {} run in a circle", step.from);
-                    return Err(Error::internal(detail));
+                    return Err(format!("the upcasts from {} run in a circle", step.from));
                 }
             }
-            event_type(end.into)?;
+            if !event_types().contains_key(end.into) {
+                return Err(format!(
+                    "the upcast from {} leads to no event: {}",
+                    end.from, end.into
+                ));
+            }
         }
         Ok(Self(chains))
     }

@@ -9,4 +9,5 @@ mod reading;
 mod rebuilding;
 mod subscribing;
 mod times;
+mod upcasting;
 mod writing;
