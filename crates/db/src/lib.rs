@@ -3,11 +3,13 @@
 //! Statements are written once, in the dialect both understand (`$1`, `RETURNING`, `ON CONFLICT`); [`on!`] type-checks
 //! each of them against both drivers. Only the migrations are written twice, because only the DDL really differs.
 
+mod any;
 mod open;
 mod scratch;
 
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction};
 
+pub use any::fetch_any;
 pub use open::{Migrations, Options};
 pub use scratch::Scratch;
 
