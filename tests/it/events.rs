@@ -15,6 +15,9 @@ use prost_reflect::{
 
 use crate::running::root;
 
+/// More than any type will ever have.
+const FORMS: u32 = 1000;
+
 fn fixtures() -> PathBuf {
     root().join("tests/fixtures/events")
 }
@@ -22,7 +25,7 @@ fn fixtures() -> PathBuf {
 /// The forms recorded of a type, oldest first, as paths without their ending.
 fn forms(name: &str) -> Vec<PathBuf> {
     let folder = fixtures().join(name);
-    (1..)
+    (1..=FORMS)
         .map(|it| folder.join(it.to_string()))
         .take_while(|it| ending(it, "bin").exists())
         .collect()
