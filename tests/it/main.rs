@@ -4,6 +4,7 @@
 mod access;
 mod demonstration;
 mod durability;
+mod events;
 mod proofs;
 mod refusals;
 mod running;

@@ -76,6 +76,7 @@ async fn catch_up(
             events.push(event);
         }
         count += events.len() as u64;
+        let events = own.log.current(&events)?.into_owned();
         apply(own, source, Arc::clone(handler), events).await?;
     }
     Ok(count)

@@ -16,6 +16,7 @@ use crate::{
     command::Command,
     heads::{Heads, Refusal, lock},
     read,
+    reading::Reading,
     write::Job,
 };
 
@@ -25,12 +26,14 @@ pub(crate) struct Log {
     pub(crate) service: &'static str,
     pub(crate) db: Db,
     pub(crate) projection: Arc<dyn Projection>,
+    pub(crate) reading: Arc<Reading>,
     heads: Arc<Mutex<Heads>>,
 }
 
 impl Log {
     pub(crate) fn new(service: &'static str, db: Db, projection: Arc<dyn Projection>) -> Self {
-        Self { service, db, projection, heads: Arc::default() }
+        let reading = Reading::new(&*projection);
+        Self { service, db, projection, reading, heads: Arc::default() }
     }
 
     /// Appends and projects the events of one operation, in its transaction.
@@ -48,7 +51,7 @@ impl Log {
         let events = drafts.into_iter().map(|it| Recorded::unplaced(ctx, it)).collect();
         let events = append::alone(tx, &mut heads, events).await?;
         drop(heads);
-        self.projection.project(tx, &events).await?;
+        self.take_in(tx, &events).await?;
         Ok(events)
     }
 }
@@ -175,7 +178,7 @@ impl Group {
                 events.append(&mut it.events);
             }
         }
-        self.log.projection.project(tx, &events).await?;
+        self.log.take_in(tx, &events).await?;
         for it in &mut kept {
             if it.command.promise().is_none() {
                 continue;

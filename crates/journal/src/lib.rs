@@ -7,16 +7,25 @@
 mod aggregate;
 mod answer;
 mod append;
+mod as_of;
 mod command;
+mod compare;
+mod described;
 mod event;
 mod follow;
 mod group;
 mod heads;
+mod kind;
+mod listing;
 pub mod proof;
+mod query;
 mod read;
+mod reading;
 mod rebuild;
 mod service;
+mod subject;
 pub mod text;
+mod upcast;
 mod write;
 
 use std::sync::Arc;
@@ -32,13 +41,18 @@ use tokio_util::sync::CancellationToken;
 pub use aggregate::{Aggregate, Decision};
 use group::Log;
 
+pub use as_of::{AsOf, Of};
+pub use compare::{Comparison, Difference};
 pub use event::{Draft, Recorded};
 pub use follow::{Handler, follow};
 pub use heads::lock;
+pub use kind::{EventType, event_types};
 pub use proof::{Audit, Flaw, audit, verify};
+pub use query::{Query, explain, list};
 pub use read::{Filter, events};
-pub use rebuild::{Comparison, rebuild};
+pub use rebuild::{Rebuilt, rebuild, rebuild_in_place};
 pub use service::Journals;
+pub use upcast::Upcast;
 
 /// The tables every service has: events, texts, idempotent answers and consumer positions. Numbers below 100 are ours.
 pub fn migrations() -> Migrations {
@@ -49,6 +63,16 @@ pub fn migrations() -> Migrations {
 pub trait Projection: Send + Sync + 'static {
     /// The tables derived from the journal alone, those that refer to others first.
     fn tables(&self) -> &'static [&'static str];
+
+    /// The migrations that make an empty database of the service, to replay events into.
+    fn schema(&self) -> Migrations {
+        migrations()
+    }
+
+    /// How events of types that are no longer written are read, of this service's journal and of those it follows.
+    fn upcasts(&self) -> &'static [Upcast] {
+        &[]
+    }
 
     /// Writes what events change, in their order. A type it does not know is an error: skipping one would lose state.
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>>;
@@ -103,6 +127,11 @@ impl Journal {
 
     pub fn projection(&self) -> &dyn Projection {
         &*self.log.projection
+    }
+
+    /// Whether every event can be read: fails at start rather than at the first old event.
+    pub fn check(&self) -> Result<()> {
+        self.log.reading.check()
     }
 
     /// Ends every subscription and signs no more, so that a server can stop.

@@ -1,72 +1,88 @@
-//! Proof that the log holds the state: replay it into an empty database and compare the tables.
+//! Proof that the log holds the state: replay it and compare the tables, beside the service or in its place.
 
-use db::{Db, Tx};
+use std::time::{Duration, Instant};
+
+use db::{Db, Tx, on};
 use rpc::Result;
-use sha2::{Digest, Sha256};
 use sqlx::AssertSqlSafe;
 
-use crate::{Filter, Journal, Projection, read::events, text};
+use crate::{Comparison, Filter, Journal, compare::compare, lock, read::events, subject, text};
 
 const CHUNK: i64 = 1000;
 
-/// A table as it is and as the log makes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comparison {
-    pub table: &'static str,
-    pub rows: i64,
-    pub equal: bool,
+/// What a replay came to.
+#[derive(Clone, Debug)]
+pub struct Rebuilt {
+    pub events: i64,
+    /// How long the replay took; comparing is not counted.
+    pub took: Duration,
+    pub tables: Vec<Comparison>,
 }
 
-/// Replays a journal into an empty database with the same schema, and compares every derived table.
-pub async fn rebuild(journal: &Journal, empty: &Db) -> Result<Vec<Comparison>> {
-    // One snapshot for the log and the tables it is compared with: the service goes on meanwhile.
+impl Rebuilt {
+    pub fn is_equal(&self) -> bool {
+        self.tables.iter().all(|it| it.equal)
+    }
+}
+
+/// Replays a journal into an empty database with the same schema, and compares every derived table. The service goes on
+/// meanwhile.
+pub async fn rebuild(journal: &Journal, empty: &Db) -> Result<Rebuilt> {
+    // One snapshot for the log and the tables it is compared with.
     let mut from = journal.db().read().await?;
     let mut into = empty.begin().await?;
+    let rebuilt = replay(journal, &mut from, &mut into, false).await?;
+    into.rollback().await?;
+    Ok(rebuilt)
+}
+
+/// Empties the derived tables of the database itself and replays the journal into them, in one transaction under the
+/// log's lock: writers wait, readers see what there was. It stays only if it equals what there was, or is accepted
+/// whatever it is.
+pub async fn rebuild_in_place(journal: &Journal, accept: bool) -> Result<Rebuilt> {
+    let mut into = journal.db().begin().await?;
+    lock(&mut into).await?;
+    // Nobody commits under the lock, so this snapshot is of the tables as they were, for as long as it takes.
+    let mut from = journal.db().read().await?;
+    for table in journal.projection().tables().iter().chain([&SUBJECTS]) {
+        let empty = AssertSqlSafe(format!("DELETE FROM \"{table}\""));
+        on!(&mut into, |c| sqlx::query(empty).execute(c).await.map(drop))?;
+    }
+    let rebuilt = replay(journal, &mut from, &mut into, true).await?;
+    from.rollback().await?;
+    if accept || rebuilt.is_equal() {
+        into.commit().await?;
+    } else {
+        into.rollback().await?;
+    }
+    Ok(rebuilt)
+}
+
+/// Derived as well, but from events that are there: not made beside a log.
+const SUBJECTS: &str = "event_subject";
+
+async fn replay(
+    journal: &Journal,
+    from: &mut Tx,
+    into: &mut Tx,
+    in_place: bool,
+) -> Result<Rebuilt> {
+    let started = Instant::now();
     let mut after = 0;
     loop {
-        let mut chunk = events(&mut from, after, &Filter::default(), CHUNK).await?;
+        let mut chunk = events(from, after, &Filter::default(), CHUNK).await?;
         let Some(last) = chunk.last() else { break };
         after = last.position;
-        text::load(&mut from, &mut chunk).await?;
-        journal.projection().project(&mut into, &chunk).await?;
-    }
-    let comparisons = compare(&mut from, &mut into, journal.projection()).await?;
-    into.rollback().await?;
-    Ok(comparisons)
-}
-
-async fn compare(a: &mut Tx, b: &mut Tx, projection: &dyn Projection) -> Result<Vec<Comparison>> {
-    let mut comparisons = Vec::new();
-    for table in projection.tables() {
-        let (rows, was) = digest(a, table).await?;
-        let (_, made) = digest(b, table).await?;
-        comparisons.push(Comparison { table, rows, equal: was == made });
-    }
-    Ok(comparisons)
-}
-
-/// The number of rows of a table, and a hash over them in an order of their own.
-async fn digest(tx: &mut Tx, table: &'static str) -> Result<(i64, [u8; 32])> {
-    let mut rows: Vec<String> = match tx {
-        Tx::Sqlite(tx) => {
-            let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info($1)")
-                .bind(table)
-                .fetch_all(&mut **tx)
-                .await?;
-            let row: Vec<String> = columns.iter().map(|it| format!("quote(\"{it}\")")).collect();
-            let sql = format!("SELECT {} FROM \"{table}\"", row.join(" || ',' || "));
-            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut **tx).await?
+        text::load(from, &mut chunk).await?;
+        if in_place {
+            subject::index(into, &chunk).await?;
         }
-        Tx::Postgres(tx) => {
-            let sql = format!("SELECT to_jsonb(t)::text FROM \"{table}\" t");
-            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut **tx).await?
-        }
-    };
-    rows.sort_unstable();
-    let mut hash = Sha256::new();
-    for row in &rows {
-        hash.update(row);
-        hash.update([0]);
+        journal.log.project(into, &chunk).await?;
     }
-    Ok((i64::try_from(rows.len()).unwrap_or(i64::MAX), hash.finalize().into()))
+    let took = started.elapsed();
+    let mut tables = Vec::new();
+    for table in journal.projection().tables().iter().chain(in_place.then_some(&SUBJECTS)) {
+        tables.push(compare(from, into, table).await?);
+    }
+    Ok(Rebuilt { events: after, took, tables })
 }

@@ -23,13 +23,11 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::{
-    Filter, Journal, Recorded,
+    Filter, Journal, Recorded, list, listing,
     read::{events, head},
 };
 
 const NAME: &str = "headway.journal.v1.JournalService";
-const PAGE_CAP: u32 = 1000;
-const PAGE_DEFAULT: u32 = 100;
 /// Events a subscription reads at once.
 const CHUNK: i64 = 256;
 /// How long a subscriber may sleep unwoken: another replica's commits wake nobody here.
@@ -69,23 +67,18 @@ impl Journals {
         request: ListEventsRequest,
     ) -> Result<ListEventsResponse> {
         let journal = self.of(&request.service)?;
-        let size = request.page_size.unwrap_or(PAGE_DEFAULT);
-        if size == 0 || size > PAGE_CAP {
-            let fault = Fault::invalid(format!("must be 1 to {PAGE_CAP}"));
-            return Err(Error::field("/pageSize", fault));
-        }
-        let filter =
-            Filter { trust_id: ctx.own_trust(), kind: request.r#type, stream: request.subject };
         let mut tx = journal.log.db.read().await?;
-        let head = head(&mut tx, filter.trust_id).await?;
-        let after = position("/after", request.after, head)?;
-        let recorded = events(&mut tx, after, &filter, i64::from(size)).await?;
+        let head = head(&mut tx, ctx.own_trust()).await?;
+        let (query, size) = listing::read(ctx, &request, head)?;
+        let recorded = list(&mut tx, &query, size).await?;
         let events: Vec<Event> =
             recorded.iter().map(|it| show(it, ctx.caller.reach, true)).collect::<Result<_>>()?;
-        let full = events.len() == size as usize;
+        let full = i64::try_from(events.len()).is_ok_and(|it| it == size);
         let last = events.last().filter(|_| full).map(|it| it.position);
         let head = u64::try_from(head).map_err(Error::internal)?;
-        Ok(ListEventsResponse { events, next_after: last.unwrap_or(head), head })
+        let next_after = last.filter(|_| !query.newest_first).unwrap_or(head);
+        let next_before = last.filter(|_| query.newest_first);
+        Ok(ListEventsResponse { events, next_after, head, next_before })
     }
 }
 

@@ -89,6 +89,22 @@ enum Client {
 
 #[derive(Debug, Subcommand)]
 enum Journal {
+    /// Make the tables of each service again from its journal, and prove them equal to what there was
+    ///
+    /// Beside the service, which goes on meanwhile, unless told otherwise.
+    Rebuild {
+        /// Only this service's
+        #[arg(long, value_enum)]
+        service: Option<Service>,
+        /// In the service's own database, in one transaction: its writers wait
+        #[arg(long)]
+        in_place: bool,
+        /// Keep what the journal makes also where a table strayed from it
+        #[arg(long, requires = "in_place")]
+        accept: bool,
+        #[command(flatten)]
+        settings: Overrides,
+    },
     /// Check each journal against its tree and checkpoints, replay it from nothing, and compare the tables
     Verify {
         /// Only this service's
@@ -182,6 +198,11 @@ impl Cli {
             }
             Command::Client(Client::Create { name, trust, scope, days, settings }) => {
                 client::create(&settings, &name, trust, &scope, days)
+            }
+            Command::Journal(Journal::Rebuild { service, in_place, accept, settings }) => {
+                let way =
+                    if in_place { journal::Way::InPlace { accept } } else { journal::Way::Beside };
+                journal::rebuild(&settings, service, way).await
             }
             Command::Journal(Journal::Verify { service, settings }) => {
                 journal::verify(&settings, service).await

@@ -137,6 +137,7 @@ impl Opened {
                 opened
             }
         };
+        journal.check()?;
         self.routes = routes;
         let checked = journal.guard(secrets.journal.clone()).await;
         checked.with_context(|| format!("reading the journal of {}", service.name()))?;
