@@ -7,17 +7,23 @@
 mod append;
 mod event;
 mod follow;
+mod hint;
+mod operate;
 mod read;
 mod rebuild;
 mod service;
+mod tail;
 pub mod text;
 mod write;
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, Weak},
+};
 
 use chrono::{DateTime, Utc};
 use db::{Db, Migrations, Tx};
-use futures::future::BoxFuture;
+use futures::{Stream, future::BoxFuture};
 use rpc::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -25,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use append::lock;
 pub use event::{Draft, Recorded};
-pub use follow::{Handler, follow};
+pub use follow::{Carrier, Events, Follower, Handler, ParkedStream, Source};
 pub use read::{Filter, events};
 pub use rebuild::{Comparison, Flaw, rebuild, verify};
 pub use service::Journals;
@@ -60,6 +66,12 @@ pub struct Journal {
     projection: Arc<dyn Projection>,
     writer: write::Writer,
     news: Arc<watch::Sender<u64>>,
+    /// News from other processes.
+    hints: Arc<watch::Sender<u64>>,
+    listening: Arc<OnceLock<()>>,
+    instance: String,
+    recent: Arc<tail::Recent>,
+    followers: Arc<Mutex<BTreeMap<&'static str, Weak<follow::Followed>>>>,
     closing: CancellationToken,
 }
 
@@ -73,13 +85,23 @@ impl Journal {
     /// Starts the writer over an open database.
     pub fn open(service: &'static str, db: Db, projection: impl Projection) -> Self {
         let news = Arc::new(watch::Sender::new(0));
+        let (instance, closing) = (rpc::new_id().to_string(), CancellationToken::new());
+        if let Db::Postgres(pool) = &db {
+            let (pool, heard) = (pool.clone(), news.subscribe());
+            tokio::spawn(hint::tell(pool, service, instance.clone(), heard, closing.clone()));
+        }
         Self {
             service,
             writer: write::Writer::start(service, db.clone(), Arc::clone(&news)),
             db,
             projection: Arc::new(projection),
             news,
-            closing: CancellationToken::new(),
+            hints: Arc::new(watch::Sender::new(0)),
+            listening: Arc::default(),
+            instance,
+            recent: Arc::default(),
+            followers: Arc::default(),
+            closing,
         }
     }
 
@@ -98,6 +120,22 @@ impl Journal {
     /// Ends every subscription, so that a server can stop.
     pub fn close(&self) {
         self.closing.cancel();
+    }
+
+    /// Every event after a position, then each new one once it is committed; ends when the journal closes.
+    pub fn subscribe(&self, after: i64) -> impl Stream<Item = Result<Arc<Recorded>>> + Send + use<> {
+        tail::follow(self.clone(), None, after)
+    }
+
+    /// The newest position; 0 while there is none.
+    pub async fn head(&self) -> Result<i64> {
+        let mut tx = self.db.read().await?;
+        read::head(&mut tx, None).await
+    }
+
+    /// Resolves once the journal is closed.
+    pub async fn closed(&self) {
+        self.closing.cancelled().await;
     }
 
     /// Appends one event and projects it, in a group with whatever else is waiting; answers once it is durable.
@@ -127,9 +165,14 @@ impl Journal {
         drafts: Vec<Draft>,
     ) -> Result<Vec<Recorded>> {
         let recorded = append::append(tx, ctx, drafts).await?;
-        for event in &recorded {
+        for event in recorded.iter().filter(|it| !is_own(&it.kind)) {
             self.projection.project(tx, event).await?;
         }
         Ok(recorded)
     }
+}
+
+/// Whether an event is about the journal itself, and so makes nothing of the service's state.
+pub(crate) fn is_own(kind: &str) -> bool {
+    kind.starts_with("headway.journal.v1.")
 }

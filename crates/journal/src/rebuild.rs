@@ -37,7 +37,9 @@ pub async fn rebuild(journal: &Journal, empty: &Db) -> Result<Vec<Comparison>> {
         after = last.position;
         for event in &chunk {
             append::insert(&mut into, event).await?;
-            journal.projection().project(&mut into, event).await?;
+            if !crate::is_own(&event.kind) {
+                journal.projection().project(&mut into, event).await?;
+            }
         }
     }
     let comparisons = compare(&mut from, &mut into, journal.projection()).await?;

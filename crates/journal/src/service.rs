@@ -1,6 +1,6 @@
 //! The journals of the services in this process, as the contract's `JournalService`.
 
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use axum::{
     Router,
@@ -8,30 +8,25 @@ use axum::{
     response::{IntoResponse, Response, Sse, sse},
 };
 use contract::journal::{
-    Event, ListEventsRequest, ListEventsResponse, SubscribeRequest,
+    Event, ListEventsRequest, ListEventsResponse, ListParkedRequest, ListParkedResponse,
+    ReplayParkedRequest, ReplayParkedResponse, SkipParkedRequest, SkipParkedResponse,
+    SubscribeRequest,
     journal_service_server::{self as server, JournalServiceServer},
 };
-use futures::{
-    Stream, StreamExt, TryStreamExt,
-    stream::{self, BoxStream},
-};
+use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 use prost_reflect::DynamicMessage;
 use rpc::{Ctx, Error, Fault, Reach, Reason, Result};
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use crate::{
     Filter, Journal, Recorded,
     read::{events, head},
+    tail,
 };
 
 const NAME: &str = "headway.journal.v1.JournalService";
 const PAGE_CAP: u32 = 1000;
 const PAGE_DEFAULT: u32 = 100;
-/// Events a subscription reads at once.
-const CHUNK: i64 = 256;
-/// How long a subscriber may sleep unwoken: another replica's commits wake nobody here.
-const NAP: Duration = Duration::from_millis(500);
 
 /// One or more services' journals behind one door.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +52,7 @@ impl Journals {
         )
     }
 
-    fn of(&self, service: &str) -> Result<&Journal> {
+    pub(crate) fn of(&self, service: &str) -> Result<&Journal> {
         self.0.get(service).ok_or_else(|| Error::not_found("journal", service))
     }
 
@@ -90,6 +85,9 @@ impl Journals {
 rpc::doors! {
     impl server::JournalService as "headway.journal.v1.JournalService" for Journals {
         ListEvents => list_events(ListEventsRequest) -> ListEventsResponse;
+        ListParked => list_parked(ListParkedRequest) -> ListParkedResponse;
+        ReplayParked => replay_parked(ReplayParkedRequest) -> ReplayParkedResponse;
+        SkipParked => skip_parked(SkipParkedRequest) -> SkipParkedResponse;
     }
     also {
         type SubscribeStream = BoxStream<'static, Result<Event, tonic::Status>>;
@@ -111,54 +109,16 @@ rpc::doors! {
     }
 }
 
-/// Every event after a position, then each new one once it is committed. Holds at most one chunk in memory.
+/// Subscribes after a position that must exist.
 async fn subscribe(
     journal: Journal,
     trust_id: Option<uuid::Uuid>,
     after: u64,
-) -> Result<impl Stream<Item = Result<Recorded>> + Send> {
+) -> Result<impl Stream<Item = Result<Arc<Recorded>>> + Send> {
     let mut tx = journal.db.read().await?;
     let after = position("/after", after, head(&mut tx, trust_id).await?)?;
     drop(tx);
-    let filter = Filter { trust_id, ..Filter::default() };
-    let news = journal.news.subscribe();
-    let tail = Tail { journal, filter, after, news };
-    Ok(stream::try_unfold(tail, async |mut tail: Tail| {
-        let chunk = tail.next().await?;
-        Ok::<_, Error>(chunk.map(|it| (it, tail)))
-    })
-    .map_ok(|chunk| stream::iter(chunk.into_iter().map(Ok)))
-    .try_flatten())
-}
-
-struct Tail {
-    journal: Journal,
-    filter: Filter,
-    after: i64,
-    news: watch::Receiver<u64>,
-}
-
-impl Tail {
-    /// The next events, waiting for some; nothing once the journal closes.
-    async fn next(&mut self) -> Result<Option<Vec<Recorded>>> {
-        while !self.journal.closing.is_cancelled() {
-            self.news.mark_unchanged();
-            let mut tx = self.journal.db.read().await?;
-            let chunk = events(&mut tx, self.after, &self.filter, CHUNK).await?;
-            drop(tx);
-            if let Some(last) = chunk.last() {
-                let of_trust = self.filter.trust_id.is_some();
-                self.after = if of_trust { last.trust_position } else { last.position };
-                return Ok(Some(chunk));
-            }
-            tokio::select! {
-                () = self.journal.closing.cancelled() => break,
-                _ = self.news.changed() => {}
-                () = tokio::time::sleep(NAP) => {}
-            }
-        }
-        Ok(None)
-    }
+    Ok(tail::follow(journal, trust_id, after))
 }
 
 /// A position to go on from, refused when the log has not come that far.
