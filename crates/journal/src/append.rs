@@ -7,7 +7,7 @@ use db::{Tx, on};
 use rpc::{Ctx, Error, Result};
 use uuid::Uuid;
 
-use crate::{Draft, Recorded};
+use crate::{Draft, Recorded, text};
 
 /// Records events. PostgreSQL's READ COMMITTED matters: the head is read in a snapshot taken after the lock.
 pub(crate) async fn append(tx: &mut Tx, ctx: &Ctx, drafts: Vec<Draft>) -> Result<Vec<Recorded>> {
@@ -47,10 +47,12 @@ pub(crate) async fn append(tx: &mut Tx, ctx: &Ctx, drafts: Vec<Draft>) -> Result
             actor: ctx.caller.client_id.clone(),
             correlation_id: ctx.request_id,
             causation_id: ctx.cause,
+            texts: draft.texts.into_iter().collect(),
         };
         insert(tx, &event).await?;
         recorded.push(event);
     }
+    text::keep(tx, &recorded).await?;
     Ok(recorded)
 }
 

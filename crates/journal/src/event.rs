@@ -4,6 +4,8 @@ use rpc::{Error, Result};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::text::{Text, Texts};
+
 /// An event about to be recorded.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -15,6 +17,7 @@ pub struct Draft {
     pub(crate) data: Vec<u8>,
     pub(crate) effective_on: Option<NaiveDate>,
     pub(crate) corrects: Option<Uuid>,
+    pub(crate) texts: Vec<Text>,
 }
 
 impl Draft {
@@ -36,6 +39,7 @@ impl Draft {
             data: message.encode_to_vec(),
             effective_on: None,
             corrects: None,
+            texts: Vec::new(),
         }
     }
 
@@ -49,6 +53,12 @@ impl Draft {
     #[must_use]
     pub fn correcting(self, event_id: Uuid) -> Self {
         Self { corrects: Some(event_id), ..self }
+    }
+
+    /// The texts its message commits to, kept beside the log.
+    #[must_use]
+    pub fn with_texts(self, texts: impl IntoIterator<Item = Text>) -> Self {
+        Self { texts: texts.into_iter().collect(), ..self }
     }
 }
 
@@ -70,6 +80,8 @@ pub struct Recorded {
     pub actor: String,
     pub correlation_id: Uuid,
     pub causation_id: Option<Uuid>,
+    /// Empty until [`crate::text::load`] where the event was read from the log.
+    pub texts: Texts,
 }
 
 impl Recorded {

@@ -46,8 +46,8 @@ pub trait Projection: Send + Sync + 'static {
     /// The tables derived from the journal alone, those that refer to others first.
     fn tables(&self) -> &'static [&'static str];
 
-    /// Writes what an event changes. A type it does not know is an error: skipping one would lose state.
-    fn project<'t>(&'t self, tx: &'t mut Tx, event: &'t Recorded) -> BoxFuture<'t, Result<()>>;
+    /// Writes what events change, in their order. A type it does not know is an error: skipping one would lose state.
+    fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>>;
 }
 
 /// Where and when an event was recorded.
@@ -165,14 +165,22 @@ impl Journal {
         drafts: Vec<Draft>,
     ) -> Result<Vec<Recorded>> {
         let recorded = append::append(tx, ctx, drafts).await?;
-        for event in recorded.iter().filter(|it| !is_own(&it.kind)) {
-            self.projection.project(tx, event).await?;
-        }
+        self.project(tx, &recorded).await?;
         Ok(recorded)
+    }
+
+    /// Projects what is not about the journal itself.
+    pub(crate) async fn project(&self, tx: &mut Tx, events: &[Recorded]) -> Result<()> {
+        for run in events.chunk_by(|a, b| is_own(a) == is_own(b)) {
+            if !run.iter().all(is_own) {
+                self.projection.project(tx, run).await?;
+            }
+        }
+        Ok(())
     }
 }
 
 /// Whether an event is about the journal itself, and so makes nothing of the service's state.
-pub(crate) fn is_own(kind: &str) -> bool {
-    kind.starts_with("headway.journal.v1.")
+fn is_own(event: &Recorded) -> bool {
+    event.kind.starts_with("headway.journal.v1.")
 }

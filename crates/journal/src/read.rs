@@ -5,7 +5,7 @@ use db::{Tx, on};
 use rpc::{Error, Result};
 use uuid::Uuid;
 
-use crate::Recorded;
+use crate::{Recorded, text::Texts};
 
 /// Which events to read.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +99,7 @@ impl TryFrom<Row> for Recorded {
             actor: row.actor,
             correlation_id: row.correlation_id,
             causation_id: row.causation_id,
+            texts: Texts::default(),
         })
     }
 }

@@ -5,7 +5,7 @@ use rpc::Result;
 use sha2::{Digest, Sha256};
 use sqlx::AssertSqlSafe;
 
-use crate::{Filter, Journal, Projection, append, read::events};
+use crate::{Filter, Journal, Projection, read::events, text};
 
 const CHUNK: i64 = 1000;
 
@@ -29,18 +29,13 @@ pub async fn rebuild(journal: &Journal, empty: &Db) -> Result<Vec<Comparison>> {
     // One snapshot for the log and the tables it is compared with: the service goes on meanwhile.
     let mut from = journal.db().read().await?;
     let mut into = empty.begin().await?;
-    copy_texts(&mut from, &mut into).await?;
     let mut after = 0;
     loop {
-        let chunk = events(&mut from, after, &Filter::default(), CHUNK).await?;
+        let mut chunk = events(&mut from, after, &Filter::default(), CHUNK).await?;
         let Some(last) = chunk.last() else { break };
         after = last.position;
-        for event in &chunk {
-            append::insert(&mut into, event).await?;
-            if !crate::is_own(&event.kind) {
-                journal.projection().project(&mut into, event).await?;
-            }
-        }
+        text::load(&mut from, &mut chunk).await?;
+        journal.project(&mut into, &chunk).await?;
     }
     let comparisons = compare(&mut from, &mut into, journal.projection()).await?;
     into.rollback().await?;
@@ -96,27 +91,6 @@ async fn broken_streams(tx: &mut Tx) -> Result<Vec<i64>> {
     )
     .fetch_all(c)
     .await)?)
-}
-
-async fn copy_texts(from: &mut Tx, into: &mut Tx) -> Result<()> {
-    type Text = (uuid::Uuid, uuid::Uuid, Vec<u8>, String);
-    let texts: Vec<Text> =
-        on!(&mut *from, |c| sqlx::query_as("SELECT text_id, trust_id, salt, body FROM text")
-            .fetch_all(c)
-            .await)?;
-    for (text_id, trust_id, salt, body) in texts {
-        on!(&mut *into, |c| sqlx::query(
-            "INSERT INTO text (text_id, trust_id, salt, body) VALUES ($1, $2, $3, $4)"
-        )
-        .bind(text_id)
-        .bind(trust_id)
-        .bind(salt)
-        .bind(body)
-        .execute(c)
-        .await
-        .map(drop))?;
-    }
-    Ok(())
 }
 
 async fn compare(a: &mut Tx, b: &mut Tx, projection: &dyn Projection) -> Result<Vec<Comparison>> {

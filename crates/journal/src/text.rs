@@ -1,49 +1,166 @@
 //! Free text that events commit to but do not hold, so that it can be erased while the log stays as it was.
 
+use std::collections::HashMap;
+
 use contract::common::TextCommitment;
 use db::{Tx, on};
+use prost::{Message, Name};
+use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage, Value};
 use rpc::{Error, Result};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-const SALT: usize = 16;
+use crate::Recorded;
 
-/// Keeps a text and gives the commitment an event may carry: SHA-256 over a random salt and the text.
-pub async fn keep(tx: &mut Tx, trust_id: Uuid, body: &str) -> Result<TextCommitment> {
-    let mut salt = [0; SALT];
-    getrandom::fill(&mut salt).map_err(Error::internal)?;
-    let text_id = rpc::new_id();
-    on!(tx, |c| sqlx::query(
-        "INSERT INTO text (text_id, trust_id, salt, body) VALUES ($1, $2, $3, $4)"
-    )
-    .bind(text_id)
-    .bind(trust_id)
-    .bind(salt.to_vec())
-    .bind(body)
-    .execute(c)
-    .await
-    .map(drop))?;
-    Ok(TextCommitment { text_id: text_id.to_string(), sha256: commit(&salt, body).to_vec() })
+/// A text of an event, and the salt that keeps its commitment from being guessed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    id: Uuid,
+    salt: [u8; 16],
+    body: String,
 }
 
-/// The text an event committed to, or nothing when it has been erased. A text that is not the one is an error.
-pub async fn read(tx: &mut Tx, commitment: &TextCommitment) -> Result<Option<String>> {
-    let text_id = Uuid::try_parse(&commitment.text_id).map_err(Error::internal)?;
-    let row: Option<(Vec<u8>, String)> =
-        on!(tx, |c| sqlx::query_as("SELECT salt, body FROM text WHERE text_id = $1")
+impl Text {
+    pub fn new(body: impl Into<String>) -> Result<Self> {
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt).map_err(Error::internal)?;
+        Ok(Self { id: rpc::new_id(), salt, body: body.into() })
+    }
+
+    /// What the event carries in the text's place: SHA-256 over the salt and the text.
+    pub fn commitment(&self) -> TextCommitment {
+        TextCommitment { text_id: self.id.to_string(), sha256: self.hash().to_vec() }
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        Sha256::new_with_prefix(self.salt).chain_update(&self.body).finalize().into()
+    }
+}
+
+/// The texts of an event that have not been erased.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts(HashMap<Uuid, Text>);
+
+impl FromIterator<Text> for Texts {
+    fn from_iter<I: IntoIterator<Item = Text>>(texts: I) -> Self {
+        Self(texts.into_iter().map(|it| (it.id, it)).collect())
+    }
+}
+
+impl Recorded {
+    /// The text the event committed to, or nothing when it has been erased. A text that is not the one is an error.
+    pub fn text(&self, commitment: &TextCommitment) -> Result<Option<&str>> {
+        let id = Uuid::try_parse(&commitment.text_id).map_err(Error::internal)?;
+        let Some(text) = self.texts.0.get(&id) else { return Ok(None) };
+        if text.hash().as_slice() != commitment.sha256 {
+            return Err(Error::internal(format!("text {id} is not the one its event commits to")));
+        }
+        Ok(Some(&text.body))
+    }
+}
+
+/// Keeps the texts of events in the making.
+pub(crate) async fn keep(tx: &mut Tx, events: &[Recorded]) -> Result<()> {
+    let texts: Vec<(Uuid, &Text)> = events
+        .iter()
+        .flat_map(|event| event.texts.0.values().map(|text| (event.trust_id, text)))
+        .collect();
+    if texts.is_empty() {
+        return Ok(());
+    }
+    match tx {
+        // One statement for a group: a round trip costs more than a row.
+        Tx::Postgres(tx) => {
+            sqlx::query(
+                "INSERT INTO text (text_id, trust_id, salt, body)
+                 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::text[])",
+            )
+            .bind(texts.iter().map(|it| it.1.id).collect::<Vec<_>>())
+            .bind(texts.iter().map(|it| it.0).collect::<Vec<_>>())
+            .bind(texts.iter().map(|it| it.1.salt.as_slice()).collect::<Vec<_>>())
+            .bind(texts.iter().map(|it| it.1.body.as_str()).collect::<Vec<_>>())
+            .execute(&mut **tx)
+            .await?;
+        }
+        Tx::Sqlite(tx) => {
+            for (trust_id, text) in texts {
+                sqlx::query(
+                    "INSERT INTO text (text_id, trust_id, salt, body) VALUES ($1, $2, $3, $4)",
+                )
+                .bind(text.id)
+                .bind(trust_id)
+                .bind(text.salt.as_slice())
+                .bind(&text.body)
+                .execute(&mut **tx)
+                .await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Gives events read from the log their texts.
+pub async fn load(tx: &mut Tx, events: &mut [Recorded]) -> Result<()> {
+    for event in events {
+        for text_id in committed(event)? {
+            let row: Option<(Vec<u8>, String)> = on!(&mut *tx, |c| sqlx::query_as(
+                "SELECT salt, body FROM text WHERE text_id = $1"
+            )
             .bind(text_id)
             .fetch_optional(c)
             .await)?;
-    let Some((salt, body)) = row else { return Ok(None) };
-    if commit(&salt, &body).as_slice() != commitment.sha256 {
-        return Err(Error::internal(format!("text {text_id} is not the one its event commits to")));
+            if let Some((salt, body)) = row {
+                let salt = salt.as_slice().try_into().map_err(Error::internal)?;
+                event.texts.0.insert(text_id, Text { id: text_id, salt, body });
+            }
+        }
     }
-    Ok(Some(body))
+    Ok(())
 }
 
-fn commit(salt: &[u8], body: &str) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(salt);
-    hash.update(body);
-    hash.finalize().into()
+/// The texts an event commits to, wherever in its message.
+fn committed(event: &Recorded) -> Result<Vec<Uuid>> {
+    let message = contract::pool()
+        .get_message_by_name(&event.kind)
+        .ok_or_else(|| Error::internal(format!("no message {} in the contract", event.kind)))?;
+    if !may_commit(&message, 0) {
+        return Ok(Vec::new());
+    }
+    let message =
+        DynamicMessage::decode(message, event.data.as_slice()).map_err(Error::internal)?;
+    let mut found = Vec::new();
+    collect(&message, &mut found)?;
+    Ok(found)
+}
+
+/// Messages within messages that are looked into; events nest less.
+const DEPTH: usize = 8;
+
+fn may_commit(message: &MessageDescriptor, depth: usize) -> bool {
+    message.full_name() == TextCommitment::full_name()
+        || depth < DEPTH
+            && message.fields().any(|field| {
+                field.kind().as_message().is_some_and(|inner| may_commit(inner, depth + 1))
+            })
+}
+
+fn collect(message: &DynamicMessage, found: &mut Vec<Uuid>) -> Result<()> {
+    if message.descriptor().full_name() == TextCommitment::full_name() {
+        let it = TextCommitment::decode(message.encode_to_vec().as_slice());
+        let text_id = it.map_err(Error::internal)?.text_id;
+        found.push(Uuid::try_parse(&text_id).map_err(Error::internal)?);
+        return Ok(());
+    }
+    for (_, value) in message.fields() {
+        match value {
+            Value::Message(inner) => collect(inner, found)?,
+            Value::List(list) => {
+                for inner in list.iter().filter_map(Value::as_message) {
+                    collect(inner, found)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

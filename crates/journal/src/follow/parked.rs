@@ -10,7 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{apply::unknown_type, lease::partition};
-use crate::{Draft, Journal, Recorded, text};
+use crate::{Draft, Journal, Recorded, text::Text};
 
 /// The longest reason kept, in characters.
 const REASON_LIMIT: usize = 500;
@@ -101,7 +101,8 @@ impl Journal {
         stream: &str,
         reason: &str,
     ) -> Result<u32> {
-        self.on_parked(ctx, source, stream, |waiting| waiting.replay(reason.to_owned())).await
+        let reason = Text::new(reason)?;
+        self.on_parked(ctx, source, stream, |waiting| waiting.replay(reason.clone())).await
     }
 
     /// Passes over the event a stream is parked at, which must be the one at `position`; gives the position of the
@@ -114,7 +115,8 @@ impl Journal {
         position: i64,
         reason: &str,
     ) -> Result<Option<i64>> {
-        self.on_parked(ctx, source, stream, |waiting| waiting.skip(position, reason.to_owned()))
+        let reason = Text::new(reason)?;
+        self.on_parked(ctx, source, stream, |waiting| waiting.skip(position, reason.clone()))
             .await
     }
 
@@ -161,7 +163,7 @@ struct Waiting {
 type Acting<'t, T> = futures::future::BoxFuture<'t, Result<T>>;
 
 impl Waiting {
-    fn replay(self, reason: String) -> impl for<'t> FnOnce(&'t mut Tx) -> Acting<'t, u32> + Send {
+    fn replay(self, reason: Text) -> impl for<'t> FnOnce(&'t mut Tx) -> Acting<'t, u32> + Send {
         move |tx| {
             Box::pin(async move {
                 let queued = self.queued(tx).await?;
@@ -180,9 +182,9 @@ impl Waiting {
                     stream: self.parked.stream.clone(),
                     from_position: self.position()?,
                     events,
-                    reason: Some(text::keep(tx, Uuid::nil(), &reason).await?),
+                    reason: Some(reason.commitment()),
                 };
-                self.audit(tx, &message).await?;
+                self.audit(tx, &message, reason).await?;
                 Ok(events)
             })
         }
@@ -191,7 +193,7 @@ impl Waiting {
     fn skip(
         self,
         position: i64,
-        reason: String,
+        reason: Text,
     ) -> impl for<'t> FnOnce(&'t mut Tx) -> Acting<'t, Option<i64>> + Send {
         move |tx| {
             Box::pin(async move {
@@ -217,9 +219,9 @@ impl Waiting {
                     stream: self.parked.stream.clone(),
                     position: self.position()?,
                     event_id: self.parked.event_id.to_string(),
-                    reason: Some(text::keep(tx, Uuid::nil(), &reason).await?),
+                    reason: Some(reason.commitment()),
                 };
-                self.audit(tx, &message).await?;
+                self.audit(tx, &message, reason).await?;
                 Ok(next.map(|it| it.position))
             })
         }
@@ -271,10 +273,10 @@ impl Waiting {
         Ok(())
     }
 
-    async fn audit<M: prost::Message + prost::Name>(&self, tx: &mut Tx, act: &M) -> Result<()> {
+    async fn audit<M: prost::Message + prost::Name>(&self, tx: &mut Tx, act: &M, reason: Text) -> Result<()> {
         let id = rpc::new_id();
         let stream = format!("operator-action/{id}");
-        let draft = Draft::new(id, Uuid::nil(), stream, 1, act);
+        let draft = Draft::new(id, Uuid::nil(), stream, 1, act).with_texts([reason]);
         self.journal.record(tx, &self.ctx, vec![draft]).await.map(drop)
     }
 }

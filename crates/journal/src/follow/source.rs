@@ -14,7 +14,7 @@ use futures::{
 use rpc::{Error, Peer, Reason, Result};
 use uuid::Uuid;
 
-use crate::Recorded;
+use crate::{Recorded, text::Texts};
 
 /// Events in the order of their positions.
 pub type Events = BoxStream<'static, Result<Recorded>>;
@@ -186,6 +186,7 @@ impl TryFrom<Event> for Recorded {
             actor: event.actor,
             correlation_id: id(&event.correlation_id)?,
             causation_id: event.causation_id.as_deref().map(id).transpose()?,
+            texts: Texts::default(),
         })
     }
 }

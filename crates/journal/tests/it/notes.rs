@@ -15,15 +15,19 @@ impl Projection for Notes {
         &["note"]
     }
 
-    fn project<'t>(&'t self, tx: &'t mut Tx, event: &'t Recorded) -> BoxFuture<'t, Result<()>> {
+    fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {
         Box::pin(async move {
-            let note = event.decode::<TrustCreated>()?.unwrap();
-            on!(tx, |c| sqlx::query("INSERT INTO note (position, name) VALUES ($1, $2)")
+            for event in events {
+                let Some(note) = event.decode::<TrustCreated>()? else { continue };
+                on!(&mut *tx, |c| sqlx::query(
+                    "INSERT INTO note (position, name) VALUES ($1, $2)"
+                )
                 .bind(event.position)
                 .bind(note.name)
                 .execute(c)
                 .await
                 .map(drop))?;
+            }
             Ok(())
         })
     }

@@ -1,6 +1,9 @@
+use contract::registry::JourneyRated;
 use futures::future::join_all;
+use journal::{Draft, Filter, text::Text};
 use rpc::{Ctx, Error, Idempotency, Reason};
 use testkit::Database;
+use uuid::Uuid;
 
 use crate::notes::{count, draft, open, write};
 
@@ -79,27 +82,36 @@ async fn a_caller_who_hangs_up_loses_nothing(database: Database) {
 async fn a_text_can_be_erased_and_is_never_exchanged(database: Database) {
     let journal = open(&database, "notes").await;
     let ctx = Ctx::system("test");
-    let (mut kept, erased) = journal
-        .write(&ctx, |tx| {
-            Box::pin(async move {
-                let kept = journal::text::keep(tx, uuid::Uuid::nil(), "because").await?;
-                assert_eq!(journal::text::read(tx, &kept).await?.as_deref(), Some("because"));
-                let erased = journal::text::keep(tx, uuid::Uuid::nil(), "forget me").await?;
-                let id = uuid::Uuid::try_parse(&erased.text_id).map_err(Error::internal)?;
-                db::on!(tx, |c| sqlx::query("DELETE FROM text WHERE text_id = $1")
-                    .bind(id)
-                    .execute(c)
-                    .await
-                    .map(drop))?;
-                Ok((kept, erased))
-            })
-        })
+    let mut commitments = Vec::new();
+    for body in ["because", "forget me", "change me"] {
+        let text = Text::new(body).unwrap();
+        let rated = JourneyRated { rationale: Some(text.commitment()), ..JourneyRated::default() };
+        let draft = Draft::new(rpc::new_id(), Uuid::nil(), format!("note/{body}"), 1, &rated);
+        journal.append(&ctx, draft.with_texts([text.clone()])).await.unwrap();
+        commitments.push(text.commitment());
+    }
+    let id = |at: usize| Uuid::try_parse(&commitments[at].text_id).unwrap();
+    let mut tx = journal.db().begin().await.unwrap();
+    db::on!(&mut tx, |c| sqlx::query("DELETE FROM text WHERE text_id = $1")
+        .bind(id(1))
+        .execute(c)
         .await
-        .unwrap();
+        .map(drop))
+    .unwrap();
+    db::on!(&mut tx, |c| sqlx::query("UPDATE text SET body = 'changed' WHERE text_id = $1")
+        .bind(id(2))
+        .execute(c)
+        .await
+        .map(drop))
+    .unwrap();
+    tx.commit().await.unwrap();
     let mut tx = journal.db().read().await.unwrap();
-    assert_eq!(journal::text::read(&mut tx, &erased).await.unwrap(), None);
-    kept.sha256 = vec![0; 32];
-    assert!(journal::text::read(&mut tx, &kept).await.is_err());
+    let mut events = journal::events(&mut tx, 0, &Filter::default(), 3).await.unwrap();
+    journal::text::load(&mut tx, &mut events).await.unwrap();
+    assert_eq!(events[0].text(&commitments[0]).unwrap(), Some("because"));
+    assert_eq!(events[1].text(&commitments[1]).unwrap(), None);
+    assert!(events[2].text(&commitments[2]).is_err());
+    assert_eq!(journal::verify(&journal).await.unwrap().1, []);
 }
 
 /// SQLite can be told that its file may not grow, which is what a full disk tells it.

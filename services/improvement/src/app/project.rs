@@ -113,7 +113,7 @@ async fn record(
         project_id: project.project_id,
         version: project.version + 1,
     };
-    let draft = event::draft(tx, head, &event).await?;
+    let draft = event::draft(head, &event)?;
     journal.record(tx, ctx, vec![draft]).await?;
     Ok(())
 }

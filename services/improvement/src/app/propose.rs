@@ -43,7 +43,7 @@ impl App {
                     let head = Head { event_id, trust_id, project_id, version: 1 };
                     let school_id = school.school_id;
                     let event = Event::Proposed(Proposed { school_id, signal, text: Some(text) });
-                    let draft = event::draft(tx, head, &event).await?;
+                    let draft = event::draft(head, &event)?;
                     journal.record(tx, &context, vec![draft]).await?;
                     let (project, urn) = project::find(tx, project_id)
                         .await?

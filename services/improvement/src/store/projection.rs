@@ -21,13 +21,18 @@ impl Projection for Projects {
         &["project_transition", "project"]
     }
 
-    fn project<'t>(&'t self, tx: &'t mut Tx, event: &'t Recorded) -> BoxFuture<'t, Result<()>> {
-        Box::pin(project_event(tx, event))
+    fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {
+        Box::pin(async move {
+            for event in events {
+                project_event(tx, event).await?;
+            }
+            Ok(())
+        })
     }
 }
 
 async fn project_event(tx: &mut Tx, recorded: &Recorded) -> Result<()> {
-    let (project_id, event) = event::decode(tx, recorded).await?;
+    let (project_id, event) = event::decode(recorded)?;
     let moved = transition_of(project_id, recorded, &event);
     let project = match event {
         Event::Proposed(proposed) => {

@@ -28,7 +28,7 @@ impl Projection for Nothing {
         &[]
     }
 
-    fn project<'t>(&'t self, _: &'t mut Tx, _: &'t Recorded) -> BoxFuture<'t, rpc::Result<()>> {
+    fn project<'t>(&'t self, _: &'t mut Tx, _: &'t [Recorded]) -> BoxFuture<'t, rpc::Result<()>> {
         Box::pin(async { Ok(()) })
     }
 }

@@ -75,9 +75,7 @@ async fn an_erased_text_is_absent(database: Database) {
         let delete = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
         db::on!(&mut tx, |c| sqlx::query(delete).execute(c).await.map(drop)).unwrap();
     }
-    for event in &events {
-        world.app.journal().projection().project(&mut tx, event).await.unwrap();
-    }
+    world.app.journal().projection().project(&mut tx, &events).await.unwrap();
     tx.commit().await.unwrap();
     let id = json!({"projectId": project["projectId"]});
     let read = world.rest().call("GetProject", id.clone()).await.unwrap();

@@ -55,8 +55,7 @@ impl App {
                     let signal = readable(tx, &context, signal_id).await?;
                     unchanged(signal.version, expected_version)?;
                     let event = signal.decide(transition)?;
-                    let draft =
-                        store::event::signal_moved(tx, &signal, event, context.new_id()).await?;
+                    let draft = store::event::signal_moved(&signal, event, context.new_id())?;
                     journal.record(tx, &context, vec![draft]).await?;
                     readable(tx, &context, signal_id).await
                 })

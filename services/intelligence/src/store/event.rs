@@ -4,7 +4,7 @@ use contract::intelligence as pb;
 use db::Tx;
 use futures::future::BoxFuture;
 use identity::{SchoolId, TrustId};
-use journal::{Draft, Projection, Recorded};
+use journal::{Draft, Projection, Recorded, text::Text};
 use rpc::{Error, Result, Twin};
 use uuid::Uuid;
 
@@ -60,26 +60,19 @@ pub(crate) fn signal_raised(signal: &Signal, event_id: Uuid) -> Draft {
 }
 
 /// The move of a signal; its reason is kept beside the journal.
-pub(crate) async fn signal_moved(
-    tx: &mut Tx,
-    signal: &Signal,
-    event: SignalEvent,
-    event_id: Uuid,
-) -> Result<Draft> {
+pub(crate) fn signal_moved(signal: &Signal, event: SignalEvent, event_id: Uuid) -> Result<Draft> {
     let SignalEvent { from, to, project_id, rationale } = event;
-    let rationale = match &rationale {
-        Some(text) => Some(journal::text::keep(tx, signal.trust_id.0, text).await?),
-        None => None,
-    };
+    let rationale = rationale.map(Text::new).transpose()?;
     let message = pb::SignalMoved {
         signal_id: signal.signal_id.to_string(),
         from: from.to_wire(),
         to: to.to_wire(),
         project_id: project_id.map(|it| it.to_string()),
-        rationale,
+        rationale: rationale.as_ref().map(Text::commitment),
     };
     let stream = format!("signal/{}", signal.signal_id);
-    Ok(Draft::new(event_id, signal.trust_id.0, stream, signal.version + 1, &message))
+    let draft = Draft::new(event_id, signal.trust_id.0, stream, signal.version + 1, &message);
+    Ok(draft.with_texts(rationale))
 }
 
 /// Feeds, batches and signals, as the journal tells of them.
@@ -91,20 +84,27 @@ impl Projection for State {
         &["signal", "batch", "feed_school", "feed"]
     }
 
-    fn project<'t>(&'t self, tx: &'t mut Tx, event: &'t Recorded) -> BoxFuture<'t, Result<()>> {
+    fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {
         Box::pin(async move {
-            if let Some(it) = event.decode::<pb::FeedCreated>()? {
-                store::feed::insert(tx, &feed(event, &it)?).await
-            } else if let Some(it) = event.decode::<pb::BatchApplied>()? {
-                store::batch::insert(tx, &batch(event, &it)?).await
-            } else if let Some(it) = event.decode::<pb::SignalRaised>()? {
-                store::signal::insert(tx, &raised(event, it)?).await
-            } else if let Some(it) = event.decode::<pb::SignalMoved>()? {
-                moved(tx, event, &it).await
-            } else {
-                Err(Error::internal(format!("{} is not an event of this service", event.kind)))
+            for event in events {
+                project(tx, event).await?;
             }
+            Ok(())
         })
+    }
+}
+
+async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {
+    if let Some(it) = event.decode::<pb::FeedCreated>()? {
+        store::feed::insert(tx, &feed(event, &it)?).await
+    } else if let Some(it) = event.decode::<pb::BatchApplied>()? {
+        store::batch::insert(tx, &batch(event, &it)?).await
+    } else if let Some(it) = event.decode::<pb::SignalRaised>()? {
+        store::signal::insert(tx, &raised(event, it)?).await
+    } else if let Some(it) = event.decode::<pb::SignalMoved>()? {
+        moved(tx, event, &it).await
+    } else {
+        Err(Error::internal(format!("{} is not an event of this service", event.kind)))
     }
 }
 
@@ -168,12 +168,11 @@ async fn moved(tx: &mut Tx, event: &Recorded, it: &pb::SignalMoved) -> Result<()
     let state = Twin::told(it.to)?;
     let project_id = it.project_id.as_deref().map(id).transpose()?;
     let rationale = match &it.rationale {
-        Some(commitment) => journal::text::read(tx, commitment).await?,
+        Some(commitment) => event.text(commitment)?,
         None => None,
     };
     let signal_id = SignalId(id(&it.signal_id)?);
-    store::signal::advance(tx, signal_id, event.version, state, project_id, rationale.as_deref())
-        .await
+    store::signal::advance(tx, signal_id, event.version, state, project_id, rationale).await
 }
 
 fn id(text: &str) -> Result<Uuid> {

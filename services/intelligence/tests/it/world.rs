@@ -146,6 +146,7 @@ impl World {
             actor: "another".to_owned(),
             correlation_id: rpc::new_id(),
             causation_id: None,
+            texts: journal::text::Texts::default(),
         };
         let ctx = Ctx::system(intelligence::NAME);
         let context = ctx.clone();

@@ -1,6 +1,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use db::Tx;
 use identity::{SchoolNumber, TrustId, Urn};
+use journal::text::Text;
 use rpc::{Ctx, Error, Page, Reason, Result, unchanged};
 use serde::{Deserialize, Serialize};
 
@@ -132,7 +133,7 @@ impl App {
                         effective_on,
                         recorded_at: ctx2.now,
                     };
-                    let text = journal::text::keep(tx, journey.trust_id.0, &new.rationale).await?;
+                    let text = Text::new(new.rationale)?;
                     let draft = event::journey_rated(ctx2.new_id(), &journey, &round, text)?;
                     app.journal.record(tx, &ctx2, vec![draft]).await?;
                     now(tx, &ctx2, journey.journey_id).await
@@ -217,7 +218,7 @@ impl App {
             let asked = Move { kind, to, corrects, ratings, effective_on };
             decide(&history, &asked, ctx.today())?
         };
-        let text = journal::text::keep(tx, journey.trust_id.0, &asked.rationale).await?;
+        let text = Text::new(asked.rationale.as_str())?;
         let transition = Transition {
             transition_id: TransitionId(ctx.new_id()),
             journey_id: journey.journey_id,

@@ -1,8 +1,8 @@
 //! The domain's facts as the events of the contract, and back.
 
-use contract::{common::TextCommitment, registry as v1};
+use contract::registry as v1;
 use identity::{Laestab, SchoolId, Ukprn, Urn};
-use journal::Draft;
+use journal::{Draft, text::Text};
 use rpc::{Error, Fault, Result, Twin};
 use uuid::Uuid;
 
@@ -81,11 +81,7 @@ pub(crate) fn school_changed(event_id: Uuid, step: &Step) -> Result<Draft> {
     })
 }
 
-pub(crate) fn journey_moved(
-    journey: &Journey,
-    it: &Transition,
-    rationale: TextCommitment,
-) -> Result<Draft> {
+pub(crate) fn journey_moved(journey: &Journey, it: &Transition, rationale: Text) -> Result<Draft> {
     let message = v1::JourneyMoved {
         journey_id: journey.journey_id.to_string(),
         school_id: journey.school_id.to_string(),
@@ -93,7 +89,7 @@ pub(crate) fn journey_moved(
         kind: it.kind.to_wire(),
         from: it.from.map(Twin::to_wire),
         to: it.to.map(Twin::to_wire),
-        rationale: Some(rationale),
+        rationale: Some(rationale.commitment()),
         evidence: it.evidence.iter().cloned().map(Into::into).collect(),
         ratings: it.ratings.iter().cloned().map(Into::into).collect(),
         suggested: it.suggested.map(Twin::to_wire),
@@ -102,7 +98,8 @@ pub(crate) fn journey_moved(
     let version = u32::try_from(it.version).map_err(Error::internal)?;
     let stream = format!("journey/{}", journey.journey_id);
     let draft = Draft::new(it.transition_id.0, journey.trust_id.0, stream, version, &message)
-        .effective_on(it.effective_on);
+        .effective_on(it.effective_on)
+        .with_texts([rationale]);
     Ok(match it.corrects {
         Some(wrong) => draft.correcting(wrong.0),
         None => draft,
@@ -113,17 +110,18 @@ pub(crate) fn journey_rated(
     event_id: Uuid,
     journey: &Journey,
     round: &RatingRound,
-    rationale: TextCommitment,
+    rationale: Text,
 ) -> Result<Draft> {
     let message = v1::JourneyRated {
         journey_id: journey.journey_id.to_string(),
         ratings: round.ratings.iter().cloned().map(Into::into).collect(),
-        rationale: Some(rationale),
+        rationale: Some(rationale.commitment()),
     };
     let version = u32::try_from(round.version).map_err(Error::internal)?;
     let stream = format!("journey/{}", journey.journey_id);
     Ok(Draft::new(event_id, journey.trust_id.0, stream, version, &message)
-        .effective_on(round.effective_on))
+        .effective_on(round.effective_on)
+        .with_texts([rationale]))
 }
 
 /// `version` is that of the stream of all imports.

@@ -1,6 +1,6 @@
 //! What each event changes in the tables.
 
-use contract::registry as v1;
+use contract::{common::TextCommitment, registry as v1};
 use db::Tx;
 use futures::future::BoxFuture;
 use identity::{CompaniesHouseNumber, GroupUid, TrustId, Ukprn, Urn};
@@ -29,8 +29,13 @@ impl Projection for Tables {
         &["rating_round", "transition", "journey", "unit", "previous_urn", "school", "trust"]
     }
 
-    fn project<'t>(&'t self, tx: &'t mut Tx, event: &'t Recorded) -> BoxFuture<'t, Result<()>> {
-        Box::pin(project(tx, event))
+    fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {
+        Box::pin(async move {
+            for event in events {
+                project(tx, event).await?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -147,10 +152,7 @@ async fn journey_moved(tx: &mut Tx, event: &Recorded, it: v1::JourneyMoved) -> R
         version: version(event)?,
     };
     journey::put(tx, &journey).await?;
-    let rationale = match &it.rationale {
-        Some(commitment) => journal::text::read(tx, commitment).await?,
-        None => None,
-    };
+    let rationale = rationale(event, it.rationale.as_ref())?;
     let transition = Transition {
         transition_id: TransitionId(event.event_id),
         journey_id: journey.journey_id,
@@ -179,12 +181,15 @@ async fn journey_rated(tx: &mut Tx, event: &Recorded, it: v1::JourneyRated) -> R
         effective_on: effective_on(event)?,
         recorded_at: event.recorded_at,
     };
-    let rationale = match &it.rationale {
-        Some(commitment) => journal::text::read(tx, commitment).await?,
-        None => None,
-    };
+    let rationale = rationale(event, it.rationale.as_ref())?;
     journey::set_version(tx, journey_id, round.version).await?;
     journey::insert_round(tx, journey_id, &round, rationale.as_deref(), &event.actor).await
+}
+
+/// Nothing when it has been erased.
+fn rationale(event: &Recorded, commitment: Option<&TextCommitment>) -> Result<Option<String>> {
+    let Some(commitment) = commitment else { return Ok(None) };
+    Ok(event.text(commitment)?.map(str::to_owned))
 }
 
 fn effective_on(event: &Recorded) -> Result<chrono::NaiveDate> {

@@ -1,7 +1,6 @@
 use contract::{common::TextCommitment, improvement as pb};
-use db::Tx;
 use identity::TrustId;
-use journal::Draft;
+use journal::{Draft, text::Text};
 use rpc::{Result, Twin};
 use serde::Serialize;
 use uuid::Uuid;
@@ -27,43 +26,41 @@ impl Head {
         let stream = format!("project/{}", self.project_id);
         Draft::new(self.event_id, self.trust_id.0, stream, self.version, message)
     }
+}
 
-    async fn keep(
-        &self,
-        tx: &mut Tx,
-        text: Option<&impl Serialize>,
-    ) -> Result<Option<TextCommitment>> {
-        match text {
-            Some(text) => text::keep(tx, self.trust_id, text).await,
-            None => Ok(None),
-        }
-    }
+fn keep(text: Option<&impl Serialize>) -> Result<Option<Text>> {
+    text.map(text::keep).transpose()
+}
+
+fn committed(text: Option<&Text>) -> Option<TextCommitment> {
+    text.map(Text::commitment)
 }
 
 /// The event as the journal will hold it; keeps its texts.
-pub(crate) async fn draft(tx: &mut Tx, head: Head, event: &Event) -> Result<Draft> {
+pub(crate) fn draft(head: Head, event: &Event) -> Result<Draft> {
     match event {
-        Event::Proposed(proposed) => propose(tx, head, proposed).await,
-        Event::Changed(change) => change_draft(tx, head, change).await,
+        Event::Proposed(proposed) => propose(head, proposed),
+        Event::Changed(change) => change_draft(head, change),
     }
 }
 
-async fn propose(tx: &mut Tx, head: Head, proposed: &Proposed) -> Result<Draft> {
-    let text = head.keep(tx, proposed.text.as_ref()).await?;
-    Ok(head.draft(&pb::ProjectProposed {
+fn propose(head: Head, proposed: &Proposed) -> Result<Draft> {
+    let text = keep(proposed.text.as_ref())?;
+    let draft = head.draft(&pb::ProjectProposed {
         project_id: head.project_id.to_string(),
         school_id: proposed.school_id.to_string(),
         signal_id: proposed.signal.as_ref().map(|it| it.signal_id.to_string()),
-        text,
+        text: committed(text.as_ref()),
         measure: proposed.signal.as_ref().map(|it| it.measure.as_str().to_owned()),
-    }))
+    });
+    Ok(draft.with_texts(text))
 }
 
-async fn change_draft(tx: &mut Tx, head: Head, change: &Change) -> Result<Draft> {
+fn change_draft(head: Head, change: &Change) -> Result<Draft> {
     let project_id = head.project_id.to_string();
     Ok(match change {
-        Change::Diagnosed(diagnosis) => diagnose(tx, head, diagnosis).await?,
-        Change::Planned(plan) => self::plan(tx, head, plan).await?,
+        Change::Diagnosed(diagnosis) => diagnose(head, diagnosis)?,
+        Change::Planned(plan) => self::plan(head, plan)?,
         Change::GoalSet(goal) => head.draft(&pb::GoalSet {
             project_id,
             goal_id: goal.goal_id.to_string(),
@@ -75,13 +72,14 @@ async fn change_draft(tx: &mut Tx, head: Head, change: &Change) -> Result<Draft>
         Change::MilestoneSet(milestone) => {
             let text =
                 milestone.description.clone().map(|description| MilestoneText { description });
-            let text = head.keep(tx, text.as_ref()).await?;
+            let text = keep(text.as_ref())?;
             head.draft(&pb::MilestoneSet {
                 project_id,
                 milestone_id: milestone.milestone_id.to_string(),
                 due_on: milestone.due_on.to_string(),
-                text,
+                text: committed(text.as_ref()),
             })
+            .with_texts(text)
         }
         Change::MilestoneReached { milestone_id, reached_on } => {
             let milestone_id = milestone_id.to_string();
@@ -94,57 +92,59 @@ async fn change_draft(tx: &mut Tx, head: Head, change: &Change) -> Result<Draft>
                 due_on: due_on.to_string(),
             })
         }
-        Change::StocktakeHeld { stocktake_id, held } => {
-            hold(tx, head, stocktake_id.to_string(), held).await?
-        }
+        Change::StocktakeHeld { stocktake_id, held } => hold(head, stocktake_id.to_string(), held)?,
         Change::ImpactJudged(impact) => {
-            let text = head.keep(tx, impact.text.as_ref()).await?;
+            let text = keep(impact.text.as_ref())?;
             let verdict = impact.verdict.to_wire();
-            head.draft(&pb::ImpactJudged { project_id, verdict, text })
+            let message = pb::ImpactJudged { project_id, verdict, text: committed(text.as_ref()) };
+            head.draft(&message).with_texts(text)
         }
         Change::Moved { from, to, rationale } => {
             let text = rationale.clone().map(|rationale| MoveText { rationale });
-            let text = head.keep(tx, text.as_ref()).await?;
+            let text = keep(text.as_ref())?;
             head.draft(&pb::ProjectMoved {
                 project_id,
                 from: from.to_wire(),
                 to: to.to_wire(),
-                text,
+                text: committed(text.as_ref()),
             })
+            .with_texts(text)
         }
     })
 }
 
-async fn diagnose(tx: &mut Tx, head: Head, diagnosis: &Diagnosis) -> Result<Draft> {
+fn diagnose(head: Head, diagnosis: &Diagnosis) -> Result<Draft> {
     let (finding, waiver) = match diagnosis.ground.clone() {
         Ground::Missing => (None, None),
         Ground::Finding(text) => (text, None),
         Ground::Waiver(text) => (None, text),
     };
-    let text = head.keep(tx, Some(&DiagnosisText { finding, waiver })).await?;
-    Ok(head.draft(&pb::ProjectDiagnosed {
+    let text = keep(Some(&DiagnosisText { finding, waiver }))?;
+    let draft = head.draft(&pb::ProjectDiagnosed {
         project_id: head.project_id.to_string(),
         basis: diagnosis.basis.clone(),
         diagnosed_by: diagnosis.diagnosed_by.iter().map(participant).collect(),
         by_finding: matches!(diagnosis.ground, Ground::Finding(_)),
-        text,
-    }))
+        text: committed(text.as_ref()),
+    });
+    Ok(draft.with_texts(text))
 }
 
-async fn plan(tx: &mut Tx, head: Head, plan: &Plan) -> Result<Draft> {
-    let text = head.keep(tx, plan.text.as_ref()).await?;
+fn plan(head: Head, plan: &Plan) -> Result<Draft> {
+    let text = keep(plan.text.as_ref())?;
     let level = plan.level.map_or(pb::ProjectLevel::Unspecified, Twin::contract);
-    Ok(head.draft(&pb::ProjectPlanned {
+    let draft = head.draft(&pb::ProjectPlanned {
         project_id: head.project_id.to_string(),
         owner: plan.owner.as_ref().map(participant),
         level: level.into(),
         tiers: plan.tiers.iter().copied().map(Twin::to_wire).collect(),
-        text,
-    }))
+        text: committed(text.as_ref()),
+    });
+    Ok(draft.with_texts(text))
 }
 
-async fn hold(tx: &mut Tx, to: Head, stocktake_id: String, held: &Held) -> Result<Draft> {
-    let text = to.keep(tx, held.text.as_ref()).await?;
+fn hold(to: Head, stocktake_id: String, held: &Held) -> Result<Draft> {
+    let text = keep(held.text.as_ref())?;
     let rated = held.ratings.iter().map(|(goal_id, rating)| pb::RatedGoal {
         goal_id: goal_id.to_string(),
         rating: rating.to_wire(),
@@ -154,9 +154,9 @@ async fn hold(tx: &mut Tx, to: Head, stocktake_id: String, held: &Held) -> Resul
         stocktake_id,
         ratings: rated.collect(),
         likelihood: held.likelihood.to_wire(),
-        text,
+        text: committed(text.as_ref()),
     });
-    Ok(draft.effective_on(held.held_on))
+    Ok(draft.effective_on(held.held_on).with_texts(text))
 }
 
 fn participant(person: &Participant) -> pb::Participant {

@@ -1,0 +1,5 @@
+//! What an operator does with the journals.
+
+mod verify;
+
+pub(crate) use verify::verify;
