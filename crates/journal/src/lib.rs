@@ -123,7 +123,10 @@ impl Journal {
     }
 
     /// Every event after a position, then each new one once it is committed; ends when the journal closes.
-    pub fn subscribe(&self, after: i64) -> impl Stream<Item = Result<Arc<Recorded>>> + Send + use<> {
+    pub fn subscribe(
+        &self,
+        after: i64,
+    ) -> impl Stream<Item = Result<Arc<Recorded>>> + Send + use<> {
         tail::follow(self.clone(), None, after)
     }
 

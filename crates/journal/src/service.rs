@@ -131,31 +131,43 @@ fn position(pointer: &str, after: u64, head: i64) -> Result<i64> {
 
 /// An event as a caller of that reach sees it: a trust counts positions of its own.
 fn show(event: &Recorded, reach: Reach, rendered: bool) -> Result<Event> {
-    let position = match reach {
-        Reach::Platform => event.position,
-        Reach::Trust(_) => event.trust_position,
-    };
     let rendered = if rendered {
         Some(serde_json::from_value(render(event)?).map_err(Error::internal)?)
     } else {
         None
     };
-    Ok(Event {
-        position: u64::try_from(position).map_err(Error::internal)?,
-        event_id: event.event_id.to_string(),
-        trust_id: event.trust_id.to_string(),
-        stream: event.stream.clone(),
-        version: event.version,
-        r#type: event.kind.clone(),
-        effective_on: event.effective_on.map(|it| it.to_string()),
-        recorded_at: Some(event.recorded_at.into()),
-        corrects: event.corrects.map(|it| it.to_string()),
-        actor: event.actor.clone(),
-        correlation_id: event.correlation_id.to_string(),
-        causation_id: event.causation_id.map(|it| it.to_string()),
-        data: event.data.clone(),
-        rendered,
-    })
+    let shown = Event { rendered, ..Event::try_from(event)? };
+    match reach {
+        Reach::Platform => Ok(shown),
+        Reach::Trust(_) => {
+            let position = u64::try_from(event.trust_position).map_err(Error::internal)?;
+            Ok(Event { position, ..shown })
+        }
+    }
+}
+
+/// The event as the log counts, with its message undecoded.
+impl TryFrom<&Recorded> for Event {
+    type Error = Error;
+
+    fn try_from(event: &Recorded) -> Result<Self> {
+        Ok(Self {
+            position: u64::try_from(event.position).map_err(Error::internal)?,
+            event_id: event.event_id.to_string(),
+            trust_id: event.trust_id.to_string(),
+            stream: event.stream.clone(),
+            version: event.version,
+            r#type: event.kind.clone(),
+            effective_on: event.effective_on.map(|it| it.to_string()),
+            recorded_at: Some(event.recorded_at.into()),
+            corrects: event.corrects.map(|it| it.to_string()),
+            actor: event.actor.clone(),
+            correlation_id: event.correlation_id.to_string(),
+            causation_id: event.causation_id.map(|it| it.to_string()),
+            data: event.data.clone(),
+            rendered: None,
+        })
+    }
 }
 
 /// The event's message as canonical JSON, from the contract's descriptors.

@@ -38,15 +38,19 @@ impl Follower {
     ) -> Result<()> {
         let count = leases.partitions;
         let unknown = events.iter().position(|it| {
-            mine(held, count, it).is_some() && contract::pool().get_message_by_name(&it.kind).is_none()
+            mine(held, count, it).is_some()
+                && contract::pool().get_message_by_name(&it.kind).is_none()
         });
         let beyond = unknown.map(|it| events.split_off(it));
         let mut rest = Arc::new(events);
         while !rest.is_empty() {
-            let Err((at, error)) = self.group(count, held, Arc::clone(&rest), None).await else { break };
+            let Err((at, error)) = self.group(count, held, Arc::clone(&rest), None).await else {
+                break;
+            };
             let Some(event) = rest.get(at).filter(|_| !passing(&error)) else { return Err(error) };
             let (before, event, after) = (rest.get(..at), event.clone(), rest.get(at + 1..));
-            let (before, after) = (before.unwrap_or_default().to_vec(), after.unwrap_or_default().to_vec());
+            let (before, after) =
+                (before.unwrap_or_default().to_vec(), after.unwrap_or_default().to_vec());
             if !before.is_empty() {
                 self.group(count, held, Arc::new(before), None).await.map_err(|it| it.1)?;
             }
@@ -162,7 +166,10 @@ fn mine<'h>(held: &'h [Held], count: i32, event: &Recorded) -> Option<&'h Held> 
 fn passing(error: &Error) -> bool {
     matches!(
         error.reason,
-        Reason::Unavailable | Reason::Overloaded | Reason::StorageFull | Reason::IdempotencyInFlight
+        Reason::Unavailable
+            | Reason::Overloaded
+            | Reason::StorageFull
+            | Reason::IdempotencyInFlight
     )
 }
 

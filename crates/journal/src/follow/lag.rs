@@ -23,8 +23,8 @@ pub(super) async fn watch(follower: &Follower) {
                 tracing::debug!(source = follower.source().name(), %error, "lag is not known");
             }
         }
-        let seconds = behind_since
-            .map_or(0.0, |since| (rpc::now() - since).as_seconds_f64().max(0.0));
+        let seconds =
+            behind_since.map_or(0.0, |since| (rpc::now() - since).as_seconds_f64().max(0.0));
         metrics::gauge!("headway_consumer_lag_seconds", &labels(follower)).set(seconds);
     }
 }

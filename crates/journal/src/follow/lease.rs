@@ -28,9 +28,8 @@ pub(crate) struct Held {
 impl Held {
     /// Whether these are the same leases, wherever they have come to.
     pub(crate) fn same(before: &[Self], now: &[Self]) -> bool {
-        let leases = |held: &[Self]| -> Vec<_> {
-            held.iter().map(|it| (it.partition, it.epoch)).collect()
-        };
+        let leases =
+            |held: &[Self]| -> Vec<_> { held.iter().map(|it| (it.partition, it.epoch)).collect() };
         leases(before) == leases(now)
     }
 }
@@ -115,12 +114,14 @@ impl Leases {
         .execute(c)
         .await
         .map(drop))?;
-        on!(&mut tx, |c| sqlx::query("DELETE FROM consumer_worker WHERE name = $1 AND owner = $2")
-            .bind(self.name)
-            .bind(self.owner)
-            .execute(c)
-            .await
-            .map(drop))?;
+        on!(&mut tx, |c| sqlx::query(
+            "DELETE FROM consumer_worker WHERE name = $1 AND owner = $2"
+        )
+        .bind(self.name)
+        .bind(self.owner)
+        .execute(c)
+        .await
+        .map(drop))?;
         Ok(tx.commit().await?)
     }
 
@@ -220,11 +221,7 @@ impl Leases {
         .bind(now + self.lease_ms)
         .fetch_optional(c)
         .await)?;
-        Ok(position.map(|position| Held {
-            partition: row.partition,
-            epoch: row.epoch,
-            position,
-        }))
+        Ok(position.map(|position| Held { partition: row.partition, epoch: row.epoch, position }))
     }
 
     /// Takes a free partition under the next epoch, unless somebody else is just doing so or its last holder is in the

@@ -167,7 +167,8 @@ impl Follower {
 
 impl Journal {
     fn follows(&self, source: &'static str, followed: &Arc<Followed>) {
-        let mut followers = self.followers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut followers =
+            self.followers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         followers.insert(source, Arc::downgrade(followed));
     }
 

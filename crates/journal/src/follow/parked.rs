@@ -58,7 +58,8 @@ pub(super) async fn park(
     poison: &Poison,
 ) -> Result<()> {
     let reason: String = poison.reason.chars().take(REASON_LIMIT).collect();
-    on!(tx, |c| sqlx::query(
+    on!(tx, |c| {
+        sqlx::query(
         "INSERT INTO parked (consumer, stream, from_position, event_id, type, reason, attempts, parked_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (consumer, stream) DO UPDATE
@@ -75,7 +76,8 @@ pub(super) async fn park(
     .bind(rpc::now())
     .execute(c)
     .await
-    .map(drop))?;
+    .map(drop)
+    })?;
     Ok(())
 }
 
@@ -116,8 +118,7 @@ impl Journal {
         reason: &str,
     ) -> Result<Option<i64>> {
         let reason = Text::new(reason)?;
-        self.on_parked(ctx, source, stream, |waiting| waiting.skip(position, reason.clone()))
-            .await
+        self.on_parked(ctx, source, stream, |waiting| waiting.skip(position, reason.clone())).await
     }
 
     /// Reads a parked stream from its source and does something about it, again while its consumer goes on meanwhile.
@@ -273,7 +274,12 @@ impl Waiting {
         Ok(())
     }
 
-    async fn audit<M: prost::Message + prost::Name>(&self, tx: &mut Tx, act: &M, reason: Text) -> Result<()> {
+    async fn audit<M: prost::Message + prost::Name>(
+        &self,
+        tx: &mut Tx,
+        act: &M,
+        reason: Text,
+    ) -> Result<()> {
         let id = rpc::new_id();
         let stream = format!("operator-action/{id}");
         let draft = Draft::new(id, Uuid::nil(), stream, 1, act).with_texts([reason]);

@@ -143,7 +143,12 @@ impl Source {
         }
     }
 
-    async fn page(&self, after: i64, subject: Option<&str>, size: u32) -> Result<(Vec<Event>, i64)> {
+    async fn page(
+        &self,
+        after: i64,
+        subject: Option<&str>,
+        size: u32,
+    ) -> Result<(Vec<Event>, i64)> {
         let request = ListEventsRequest {
             service: self.name.to_owned(),
             after: u64::try_from(after).unwrap_or(0),

@@ -1,7 +1,7 @@
 use contract::registry::JourneyRated;
 use futures::future::join_all;
 use journal::{Draft, Filter, text::Text};
-use rpc::{Ctx, Error, Idempotency, Reason};
+use rpc::{Ctx, Idempotency, Reason};
 use testkit::Database;
 use uuid::Uuid;
 
