@@ -15,6 +15,7 @@ testkit::both!(
     every_reader_sees_every_event_once_in_order,
     a_trust_that_falls_behind_misses_nothing,
     memory_does_not_grow_behind_a_slow_reader,
+    who_leaves_while_beginning_leaves_nothing_open,
 );
 
 /// How a reader behaves at an event; different for each reader and event, and the same in every run.
@@ -127,5 +128,24 @@ async fn memory_does_not_grow_behind_a_slow_reader(database: Database) {
     assert!(held.upgrade().is_none(), "4096 events later the first is no longer in memory");
     for position in 2..=5001 {
         assert_eq!(slow.next().await.unwrap().unwrap().position, position);
+    }
+}
+
+/// A connection left in the middle of BEGIN was in a read-only transaction for whoever came next.
+async fn who_leaves_while_beginning_leaves_nothing_open(database: Database) {
+    let journal = open(&database, "notes").await;
+    for version in 1..=150 {
+        for patience in [20, 40, 80, 120, 160, 250] {
+            let begun = std::time::Instant::now();
+            let beginning = journal.db().read();
+            tokio::pin!(beginning);
+            // Finer than the runtime's timers, which count milliseconds.
+            while futures::poll!(&mut beginning).is_pending()
+                && begun.elapsed() < Duration::from_micros(patience)
+            {
+                tokio::task::yield_now().await;
+            }
+        }
+        say(&journal, 1, version).await;
     }
 }
