@@ -70,10 +70,7 @@ impl Db {
 
 /// Begins in a task of its own. A caller who goes away in the middle of BEGIN would otherwise leave the connection in a
 /// transaction of which the pool does not know, and whoever gets it next would read an old snapshot, or write nothing.
-async fn begin_whole(
-    pool: &PgPool,
-    begin: &'static str,
-) -> Result<Transaction<'static, Postgres>> {
+async fn begin_whole(pool: &PgPool, begin: &'static str) -> Result<Transaction<'static, Postgres>> {
     let pool = pool.clone();
     let begun = tokio::spawn(async move { pool.begin_with(begin).await });
     begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
