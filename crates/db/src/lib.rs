@@ -5,7 +5,7 @@
 
 mod open;
 
-use sqlx::{PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction};
 
 pub use open::{Migrations, Options};
 
@@ -47,6 +47,20 @@ impl Db {
                 Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
             }
             Self::Postgres(pool) => Ok(Tx::Postgres(begin_whole(pool, "BEGIN").await?)),
+        }
+    }
+
+    /// Begins a transaction that may write with a statement of each dialect, by one round trip.
+    pub async fn begin_with(&self, sqlite: &'static str, postgres: &'static str) -> Result<Tx> {
+        match self {
+            Self::Sqlite { writer, .. } => {
+                let begin = AssertSqlSafe(format!("BEGIN IMMEDIATE; {sqlite}"));
+                Ok(Tx::Sqlite(writer.begin_with(begin).await?))
+            }
+            Self::Postgres(pool) => {
+                let begin = AssertSqlSafe(format!("BEGIN; {postgres}"));
+                Ok(Tx::Postgres(pool.begin_with(begin).await?))
+            }
         }
     }
 

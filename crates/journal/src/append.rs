@@ -1,134 +1,179 @@
-//! Appending: positions are given under a lock that is held until the transaction is durable and visible.
+//! Appending: events get their places at the end of the log, under a lock that is held until they are durable and
+//! visible, and are inserted by one statement however many they are.
 
-use std::collections::HashMap;
+use db::Tx;
+use rpc::{Error, Reason, Result};
+use sqlx::{Postgres, QueryBuilder, Sqlite, Transaction, error::ErrorKind};
 
-use chrono::{DateTime, Utc};
-use db::{Tx, on};
-use rpc::{Ctx, Error, Result};
-use uuid::Uuid;
+use crate::{
+    Recorded,
+    heads::{Heads, Refusal},
+    text,
+};
 
-use crate::{Draft, Recorded, text};
+/// What became of events that were to be inserted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    Yes,
+    /// Another process has appended since the heads were read: nothing was inserted.
+    Moved,
+    /// One of them, or its place in its stream, is there already: the transaction is to be rolled back to before.
+    Taken,
+}
 
-/// Records events. PostgreSQL's READ COMMITTED matters: the head is read in a snapshot taken after the lock.
-pub(crate) async fn append(tx: &mut Tx, ctx: &Ctx, drafts: Vec<Draft>) -> Result<Vec<Recorded>> {
-    lock(tx).await?;
-    let (mut position, last) = head(tx).await?;
-    let recorded_at = last.map_or_else(rpc::now, |it| it.max(rpc::now()));
-    let mut trusts: HashMap<Uuid, i64> = HashMap::new();
-    let mut versions: HashMap<String, u32> = HashMap::new();
-    let mut recorded = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        position += 1;
-        let trust_position = match trusts.get(&draft.trust_id) {
-            Some(last) => last + 1,
-            None => trust_head(tx, draft.trust_id).await? + 1,
-        };
-        trusts.insert(draft.trust_id, trust_position);
-        let version = match versions.get(&draft.stream) {
-            Some(version) => *version,
-            None => stream_version(tx, &draft.stream).await?,
-        };
-        if draft.version != version + 1 {
-            return Err(Error::stale(version));
-        }
-        versions.insert(draft.stream.clone(), draft.version);
-        let event = Recorded {
-            position,
-            trust_position,
-            trust_id: draft.trust_id,
-            event_id: draft.event_id,
-            stream: draft.stream,
-            version: draft.version,
-            kind: draft.kind,
-            data: draft.data,
-            effective_on: draft.effective_on,
-            recorded_at,
-            corrects: draft.corrects,
-            actor: ctx.caller.client_id.clone(),
-            correlation_id: ctx.request_id,
-            causation_id: ctx.cause,
-            texts: draft.texts.into_iter().collect(),
-        };
-        insert(tx, &event).await?;
-        recorded.push(event);
+/// Places admitted events and inserts them, their texts included.
+pub(crate) async fn append(
+    tx: &mut Tx,
+    heads: &mut Heads,
+    events: &mut [&mut Recorded],
+) -> Result<Inserted> {
+    if events.is_empty() {
+        return Ok(Inserted::Yes);
     }
-    text::keep(tx, &recorded).await?;
-    Ok(recorded)
-}
-
-/// Takes the log's lock for the rest of the transaction: one writer at a time, in every process.
-///
-/// Recording takes it last. An operation that reads, changes and writes back what is not guarded by a version takes it
-/// first; a lock of its own, taken in the other order elsewhere, would be a deadlock.
-pub async fn lock(tx: &mut Tx) -> Result<()> {
-    match tx {
-        // BEGIN IMMEDIATE holds the only write lock there is.
-        Tx::Sqlite(_) => Ok(()),
-        Tx::Postgres(tx) => {
-            sqlx::query("SELECT pg_advisory_xact_lock(7310, hashtext(current_schema()))")
-                .execute(&mut **tx)
-                .await?;
-            Ok(())
-        }
+    let before = heads.place(tx, events).await?;
+    let inserted = match tx {
+        Tx::Sqlite(tx) => sqlite(tx, before, events).await,
+        Tx::Postgres(tx) => postgres(tx, before, events).await,
+    };
+    match inserted {
+        Ok(true) => {}
+        Ok(false) => return Ok(Inserted::Moved),
+        Err(error) if unique(&error) => return Ok(Inserted::Taken),
+        Err(error) => return Err(error.into()),
     }
+    text::keep(tx, events).await?;
+    Ok(Inserted::Yes)
 }
 
-async fn head(tx: &mut Tx) -> Result<(i64, Option<DateTime<Utc>>)> {
-    let head: Option<(i64, DateTime<Utc>)> = on!(tx, |c| sqlx::query_as(
-        "SELECT position, recorded_at FROM event ORDER BY position DESC LIMIT 1"
-    )
-    .fetch_optional(c)
-    .await)?;
-    Ok(head.map_or((0, None), |(position, at)| (position, Some(at))))
+fn unique(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|it| it.kind() == ErrorKind::UniqueViolation)
 }
 
-async fn trust_head(tx: &mut Tx, trust_id: Uuid) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(
-        "SELECT coalesce(max(trust_position), 0) FROM event WHERE trust_id = $1"
-    )
-    .bind(trust_id)
-    .fetch_one(c)
-    .await)?)
+fn version(event: &Recorded) -> Result<i32, sqlx::Error> {
+    i32::try_from(event.version).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
-async fn stream_version(tx: &mut Tx, stream: &str) -> Result<u32> {
-    let version: Option<i32> =
-        on!(tx, |c| sqlx::query_scalar("SELECT max(version) FROM event WHERE stream = $1")
-            .bind(stream)
-            .fetch_one(c)
-            .await)?;
-    u32::try_from(version.unwrap_or(0)).map_err(Error::internal)
-}
-
-pub(crate) async fn insert(tx: &mut Tx, event: &Recorded) -> Result<()> {
-    let version = i32::try_from(event.version).map_err(Error::internal)?;
-    let inserted = on!(tx, |c| {
-        sqlx::query(
+/// One array for each column. READ COMMITTED matters: the guard sees what was committed before the lock was had.
+async fn postgres(
+    tx: &mut Transaction<'static, Postgres>,
+    before: i64,
+    events: &[&mut Recorded],
+) -> Result<bool, sqlx::Error> {
+    fn column<'e, T>(events: &'e [&mut Recorded], value: impl Fn(&'e Recorded) -> T) -> Vec<T> {
+        events.iter().map(|it| value(it)).collect()
+    }
+    let versions: Vec<i32> = events.iter().map(|it| version(it)).collect::<Result<_, _>>()?;
+    let done = sqlx::query(
         "INSERT INTO event (position, trust_id, trust_position, event_id, stream, version, type, data,
              effective_on, recorded_at, corrects, actor, correlation_id, causation_id, content_hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+         SELECT * FROM unnest($2::bigint[], $3::uuid[], $4::bigint[], $5::uuid[], $6::text[], $7::int[],
+             $8::text[], $9::bytea[], $10::date[], $11::timestamptz[], $12::uuid[], $13::text[], $14::uuid[],
+             $15::uuid[], $16::bytea[])
+         WHERE (SELECT coalesce(max(position), 0) FROM event) = $1",
     )
-    .bind(event.position)
-    .bind(event.trust_id)
-    .bind(event.trust_position)
-    .bind(event.event_id)
-    .bind(&event.stream)
-    .bind(version)
-    .bind(&event.kind)
-    .bind(&event.data)
-    .bind(event.effective_on)
-    .bind(event.recorded_at)
-    .bind(event.corrects)
-    .bind(&event.actor)
-    .bind(event.correlation_id)
-    .bind(event.causation_id)
-    .bind(event.content_hash().to_vec())
-    .execute(c)
-    .await
-    .map(drop)
+    .bind(before)
+    .bind(column(events, |it| it.position))
+    .bind(column(events, |it| it.trust_id))
+    .bind(column(events, |it| it.trust_position))
+    .bind(column(events, |it| it.event_id))
+    .bind(column(events, |it| it.stream.as_str()))
+    .bind(versions)
+    .bind(column(events, |it| it.kind.as_str()))
+    .bind(column(events, |it| it.data.as_slice()))
+    .bind(column(events, |it| it.effective_on))
+    .bind(column(events, |it| it.recorded_at))
+    .bind(column(events, |it| it.corrects))
+    .bind(column(events, |it| it.actor.as_str()))
+    .bind(column(events, |it| it.correlation_id))
+    .bind(column(events, |it| it.causation_id))
+    .bind(column(events, |it| it.content_hash().to_vec()))
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The most rows in one statement: fifteen values each, of 32,766 that `SQLite` binds.
+const ROWS: usize = 512;
+
+/// Rows in statements of 512, 256, … 1, so that ten prepared statements serve groups of every size.
+async fn sqlite(
+    tx: &mut Transaction<'static, Sqlite>,
+    before: i64,
+    events: &[&mut Recorded],
+) -> Result<bool, sqlx::Error> {
+    let mut rest = events;
+    while !rest.is_empty() {
+        let size = ROWS.min(1 << rest.len().ilog2());
+        let (rows, others) = rest.split_at(size);
+        let after = before + i64::try_from(events.len() - rest.len()).unwrap_or(i64::MAX);
+        if !sqlite_rows(tx, after, rows).await? {
+            return Ok(false);
+        }
+        rest = others;
+    }
+    Ok(true)
+}
+
+async fn sqlite_rows(
+    tx: &mut Transaction<'static, Sqlite>,
+    after: i64,
+    events: &[&mut Recorded],
+) -> Result<bool, sqlx::Error> {
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO event (position, trust_id, trust_position, event_id, stream, version, type, data,
+             effective_on, recorded_at, corrects, actor, correlation_id, causation_id, content_hash)
+         SELECT * FROM (",
+    );
+    let mut wrong = None;
+    insert.push_values(events, |mut row, event| {
+        let version = version(event).unwrap_or_else(|error| {
+            wrong = Some(error);
+            0
+        });
+        row.push_bind(event.position)
+            .push_bind(event.trust_id)
+            .push_bind(event.trust_position)
+            .push_bind(event.event_id)
+            .push_bind(event.stream.as_str())
+            .push_bind(version)
+            .push_bind(event.kind.as_str())
+            .push_bind(event.data.as_slice())
+            .push_bind(event.effective_on)
+            .push_bind(event.recorded_at)
+            .push_bind(event.corrects)
+            .push_bind(event.actor.as_str())
+            .push_bind(event.correlation_id)
+            .push_bind(event.causation_id)
+            .push_bind(event.content_hash().to_vec());
     });
-    inserted.map_err(|error| match error.as_database_error() {
-        Some(it) if it.is_unique_violation() => Error::stale(event.version - 1).caused_by(error),
-        _ => error.into(),
-    })
+    if let Some(error) = wrong {
+        return Err(error);
+    }
+    insert.push(") WHERE (SELECT coalesce(max(position), 0) FROM event) = ").push_bind(after);
+    let done = insert.build().execute(&mut **tx).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Appends the events of one operation by themselves.
+pub(crate) async fn alone(
+    tx: &mut Tx,
+    heads: &mut Heads,
+    mut events: Vec<Recorded>,
+) -> Result<Vec<Recorded>> {
+    loop {
+        match heads.admit(tx, &events, false).await {
+            Err(Refusal::Stale(_)) if !heads.current(tx).await? => continue,
+            admitted => admitted?,
+        }
+        let mut placed: Vec<&mut Recorded> = events.iter_mut().collect();
+        match append(tx, heads, &mut placed).await? {
+            Inserted::Yes => return Ok(events),
+            Inserted::Moved => heads.forget(),
+            Inserted::Taken => {
+                heads.forget();
+                let detail = "somebody changed it after you read it: read it again";
+                return Err(Error::new(Reason::VersionStale, detail));
+            }
+        }
+    }
 }

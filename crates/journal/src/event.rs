@@ -1,6 +1,6 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use prost::{Message, Name};
-use rpc::{Error, Result};
+use rpc::{Ctx, Error, Result};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -85,6 +85,27 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// A draft as its writer says it, its place in the log not given yet.
+    pub(crate) fn unplaced(ctx: &Ctx, draft: Draft) -> Self {
+        Self {
+            position: 0,
+            trust_position: 0,
+            trust_id: draft.trust_id,
+            event_id: draft.event_id,
+            stream: draft.stream,
+            version: draft.version,
+            kind: draft.kind,
+            data: draft.data,
+            effective_on: draft.effective_on,
+            recorded_at: ctx.now,
+            corrects: draft.corrects,
+            actor: ctx.caller.client_id.clone(),
+            correlation_id: ctx.request_id,
+            causation_id: ctx.cause,
+            texts: draft.texts.into_iter().collect(),
+        }
+    }
+
     /// The message, if it is of that type.
     pub fn decode<M: Message + Name + Default>(&self) -> Result<Option<M>> {
         if self.kind != M::full_name() {

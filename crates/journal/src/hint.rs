@@ -42,9 +42,9 @@ pub(crate) async fn tell(
 impl Journal {
     /// Starts listening to other processes, at the first reader; on SQLite there are none.
     pub(crate) fn listen(&self) {
-        let db::Db::Postgres(pool) = &self.db else { return };
+        let db::Db::Postgres(pool) = &self.log.db else { return };
         if self.listening.set(()).is_ok() {
-            let (service, instance) = (self.service, self.instance.clone());
+            let (service, instance) = (self.log.service, self.instance.clone());
             let (hints, closing) = (Arc::downgrade(&self.hints), self.closing.clone());
             let pool = pool.clone();
             tokio::spawn(async move {

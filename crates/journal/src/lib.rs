@@ -4,9 +4,14 @@
 //! Positions run from 1 without a gap, and their order is the order of commits, so a reader needs no more than
 //! "after the last position I saw". State tables are only ever written by projecting events: the log rebuilds them.
 
+mod aggregate;
+mod answer;
 mod append;
+mod command;
 mod event;
 mod follow;
+mod group;
+mod heads;
 mod hint;
 mod operate;
 mod read;
@@ -24,14 +29,17 @@ use std::{
 use chrono::{DateTime, Utc};
 use db::{Db, Migrations, Tx};
 use futures::{Stream, future::BoxFuture};
-use rpc::{Ctx, Error, Result};
+use rpc::{Ctx, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use append::lock;
+pub use aggregate::{Aggregate, Decision};
+use group::Log;
+
 pub use event::{Draft, Recorded};
 pub use follow::{Carrier, Events, Follower, Handler, ParkedStream, Source};
+pub use heads::lock;
 pub use read::{Filter, events};
 pub use rebuild::{Comparison, Flaw, rebuild, verify};
 pub use service::Journals;
@@ -61,9 +69,7 @@ pub struct Receipt {
 /// One service's journal, and the one way to write to its database.
 #[derive(Clone)]
 pub struct Journal {
-    service: &'static str,
-    db: Db,
-    projection: Arc<dyn Projection>,
+    log: Log,
     writer: write::Writer,
     news: Arc<watch::Sender<u64>>,
     /// News from other processes.
@@ -77,7 +83,7 @@ pub struct Journal {
 
 impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Journal").field(&self.service).finish()
+        f.debug_tuple("Journal").field(&self.log.service).finish()
     }
 }
 
@@ -90,11 +96,10 @@ impl Journal {
             let (pool, heard) = (pool.clone(), news.subscribe());
             tokio::spawn(hint::tell(pool, service, instance.clone(), heard, closing.clone()));
         }
+        let log = Log::new(service, db, Arc::new(projection));
         Self {
-            service,
-            writer: write::Writer::start(service, db.clone(), Arc::clone(&news)),
-            db,
-            projection: Arc::new(projection),
+            writer: write::Writer::start(log.clone(), Arc::clone(&news)),
+            log,
             news,
             hints: Arc::new(watch::Sender::new(0)),
             listening: Arc::default(),
@@ -106,15 +111,15 @@ impl Journal {
     }
 
     pub fn service(&self) -> &'static str {
-        self.service
+        self.log.service
     }
 
     pub fn db(&self) -> &Db {
-        &self.db
+        &self.log.db
     }
 
     pub fn projection(&self) -> &dyn Projection {
-        &*self.projection
+        &*self.log.projection
     }
 
     /// Ends every subscription, so that a server can stop.
@@ -132,32 +137,13 @@ impl Journal {
 
     /// The newest position; 0 while there is none.
     pub async fn head(&self) -> Result<i64> {
-        let mut tx = self.db.read().await?;
+        let mut tx = self.log.db.read().await?;
         read::head(&mut tx, None).await
     }
 
     /// Resolves once the journal is closed.
     pub async fn closed(&self) {
         self.closing.cancelled().await;
-    }
-
-    /// Appends one event and projects it, in a group with whatever else is waiting; answers once it is durable.
-    ///
-    /// The same event again is answered with where it was recorded; another event under its id is refused.
-    pub async fn append(&self, ctx: &Ctx, draft: Draft) -> Result<Receipt> {
-        let (journal, context) = (self.clone(), ctx.clone());
-        self.write(ctx, move |tx| {
-            Box::pin(async move {
-                let recorded = journal.record(tx, &context, vec![draft]).await?;
-                let event = recorded.first().ok_or_else(|| Error::internal("nothing recorded"))?;
-                Ok(Receipt {
-                    position: event.position,
-                    trust_position: event.trust_position,
-                    recorded_at: event.recorded_at,
-                })
-            })
-        })
-        .await
     }
 
     /// Appends events to the log and projects them, in the transaction of [`Journal::write`].
@@ -167,23 +153,6 @@ impl Journal {
         ctx: &Ctx,
         drafts: Vec<Draft>,
     ) -> Result<Vec<Recorded>> {
-        let recorded = append::append(tx, ctx, drafts).await?;
-        self.project(tx, &recorded).await?;
-        Ok(recorded)
+        self.log.record(tx, ctx, drafts).await
     }
-
-    /// Projects what is not about the journal itself.
-    pub(crate) async fn project(&self, tx: &mut Tx, events: &[Recorded]) -> Result<()> {
-        for run in events.chunk_by(|a, b| is_own(a) == is_own(b)) {
-            if !run.iter().all(is_own) {
-                self.projection.project(tx, run).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether an event is about the journal itself, and so makes nothing of the service's state.
-fn is_own(event: &Recorded) -> bool {
-    event.kind.starts_with("headway.journal.v1.")
 }

@@ -65,6 +65,17 @@ pub async fn events(tx: &mut Tx, after: i64, filter: &Filter, limit: i64) -> Res
     rows.into_iter().map(Recorded::try_from).collect()
 }
 
+/// The event of that id.
+pub(crate) async fn by_id(tx: &mut Tx, trust_id: Uuid, event_id: Uuid) -> Result<Option<Recorded>> {
+    let row: Option<Row> =
+        on!(tx, |c| sqlx::query_as("SELECT * FROM event WHERE trust_id = $1 AND event_id = $2")
+            .bind(trust_id)
+            .bind(event_id)
+            .fetch_optional(c)
+            .await)?;
+    row.map(Recorded::try_from).transpose()
+}
+
 /// The newest position: the log's, or a trust's.
 pub(crate) async fn head(tx: &mut Tx, trust_id: Option<Uuid>) -> Result<i64> {
     Ok(match trust_id {

@@ -35,7 +35,7 @@ pub async fn rebuild(journal: &Journal, empty: &Db) -> Result<Vec<Comparison>> {
         let Some(last) = chunk.last() else { break };
         after = last.position;
         text::load(&mut from, &mut chunk).await?;
-        journal.project(&mut into, &chunk).await?;
+        journal.log.project(&mut into, &chunk).await?;
     }
     let comparisons = compare(&mut from, &mut into, journal.projection()).await?;
     into.rollback().await?;

@@ -34,7 +34,7 @@ pub struct Journals(BTreeMap<&'static str, Journal>);
 
 impl FromIterator<Journal> for Journals {
     fn from_iter<I: IntoIterator<Item = Journal>>(journals: I) -> Self {
-        Self(journals.into_iter().map(|it| (it.service, it)).collect())
+        Self(journals.into_iter().map(|it| (it.log.service, it)).collect())
     }
 }
 
@@ -69,7 +69,7 @@ impl Journals {
         }
         let filter =
             Filter { trust_id: ctx.own_trust(), kind: request.r#type, stream: request.subject };
-        let mut tx = journal.db.read().await?;
+        let mut tx = journal.log.db.read().await?;
         let head = head(&mut tx, filter.trust_id).await?;
         let after = position("/after", request.after, head)?;
         let recorded = events(&mut tx, after, &filter, i64::from(size)).await?;
@@ -115,7 +115,7 @@ async fn subscribe(
     trust_id: Option<uuid::Uuid>,
     after: u64,
 ) -> Result<impl Stream<Item = Result<Arc<Recorded>>> + Send> {
-    let mut tx = journal.db.read().await?;
+    let mut tx = journal.log.db.read().await?;
     let after = position("/after", after, head(&mut tx, trust_id).await?)?;
     drop(tx);
     Ok(tail::follow(journal, trust_id, after))

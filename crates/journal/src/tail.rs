@@ -151,7 +151,7 @@ impl Tail {
             // Somebody else has read it meanwhile.
             return Ok((Vec::new(), true));
         }
-        let mut tx = self.journal.db.read().await?;
+        let mut tx = self.journal.log.db.read().await?;
         let limit = i64::try_from(CHUNK).unwrap_or(i64::MAX);
         let new = events(&mut tx, seen, &Filter::default(), limit).await?;
         drop(tx);
@@ -173,7 +173,7 @@ impl Tail {
 
     /// A page of the table, for who is not among the newest; and whether there may be more.
     async fn page(&mut self) -> Result<(Vec<Arc<Recorded>>, bool)> {
-        let mut tx = self.journal.db.read().await?;
+        let mut tx = self.journal.log.db.read().await?;
         let limit = i64::try_from(CHUNK).unwrap_or(i64::MAX);
         let page = events(&mut tx, self.after, &self.filter, limit).await?;
         let whole = page.len() == CHUNK;

@@ -60,7 +60,7 @@ impl Recorded {
 }
 
 /// Keeps the texts of events in the making.
-pub(crate) async fn keep(tx: &mut Tx, events: &[Recorded]) -> Result<()> {
+pub(crate) async fn keep(tx: &mut Tx, events: &[&mut Recorded]) -> Result<()> {
     let texts: Vec<(Uuid, &Text)> = events
         .iter()
         .flat_map(|event| event.texts.0.values().map(|text| (event.trust_id, text)))

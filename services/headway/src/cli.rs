@@ -6,10 +6,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    command::{
-        bench::{self, Subscribe},
-        client, demo, import, journal, serve,
-    },
+    command::{bench, client, demo, import, journal, serve},
     config::{Overrides, Service},
 };
 
@@ -150,6 +147,24 @@ pub(crate) struct Which {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// Durable events: ours beside message-db's and beside the bare disk
+    Journal {
+        /// PostgreSQL, to measure there too; a database is made on it and removed
+        #[arg(long, value_name = "URL")]
+        database_url: Option<String>,
+        /// Folder with message-db's SQL (default: fetched from the npm registry)
+        #[arg(long, value_name = "DIR")]
+        message_db: Option<PathBuf>,
+        /// Seconds of each run
+        #[arg(long, default_value_t = 3.0)]
+        seconds: f64,
+        /// Rounds, of which the medians are shown
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// Guarded transitions of each round
+        #[arg(long, default_value_t = 8192, value_parser = clap::value_parser!(u32).range(256..))]
+        transitions: u32,
+    },
     /// Start over existing data: time until ready, and memory when idle
     Start {
         #[command(flatten)]
@@ -212,7 +227,19 @@ impl Cli {
                 journal::parked::skip(&settings, which, position).await
             }
             Command::Bench(Bench::Subscribe { rate, seconds, away, database_url, nats_url }) => {
-                bench::subscribe(&Subscribe { rate, seconds, away, database_url, nats_url }).await
+                let plan = bench::subscribe::Plan { rate, seconds, away, database_url, nats_url };
+                bench::subscribe::run(plan).await
+            }
+            Command::Bench(Bench::Journal {
+                database_url,
+                message_db,
+                seconds,
+                rounds,
+                transitions,
+            }) => {
+                let plan =
+                    bench::journal::Plan { database_url, message_db, seconds, rounds, transitions };
+                bench::journal::run(plan).await
             }
             Command::Bench(Bench::Start { settings }) => bench::start(&settings).await,
             Command::Bench(Bench::Register { registers, callers, database_url }) => {

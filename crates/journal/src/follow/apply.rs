@@ -72,7 +72,7 @@ impl Follower {
         let mut wait = FIRST_RETRY;
         for attempt in 1..ATTEMPTS {
             tracing::warn!(
-                follower = self.own.service,
+                follower = self.own.log.service,
                 source = self.source().name(),
                 position = alone.first().map(|it| it.position),
                 attempt,
@@ -89,7 +89,7 @@ impl Follower {
         }
         let poison = Poison { reason: causes(&error), attempts: ATTEMPTS };
         tracing::error!(
-            follower = self.own.service,
+            follower = self.own.log.service,
             source = self.source().name(),
             position = alone.first().map(|it| it.position),
             stream = alone.first().map(|it| it.stream.as_str()),
@@ -108,7 +108,7 @@ impl Follower {
         poison: Option<Poison>,
     ) -> Result<(), (usize, Error)> {
         let at = Arc::new(AtomicUsize::new(ELSEWHERE));
-        let ctx = Ctx::system(self.own.service);
+        let ctx = Ctx::system(self.own.log.service);
         let group = Group {
             followed: Arc::clone(&self.followed),
             ctx: ctx.clone(),
@@ -130,7 +130,7 @@ impl Follower {
     /// An event of a type that nobody here knows may matter: the consumer stops before it until it is replaced by a
     /// build that knows. To pass over it would lose what it says, for ever.
     fn stopped(&self, unknown: Option<&Recorded>) -> Result<()> {
-        let labels = [("service", self.own.service), ("source", self.source().name())];
+        let labels = [("service", self.own.log.service), ("source", self.source().name())];
         let stopped = metrics::gauge!("headway_consumer_stopped", &labels);
         let Some(event) = unknown else {
             stopped.set(0);
@@ -139,7 +139,7 @@ impl Follower {
         stopped.set(1);
         let error = unknown_type(event);
         tracing::error!(
-            follower = self.own.service,
+            follower = self.own.log.service,
             source = self.source().name(),
             position = event.position,
             cause = causes(&error),

@@ -32,7 +32,7 @@ pub(super) async fn watch(follower: &Follower) {
 /// Sets what can be counted; gives when the oldest event not handled yet was recorded.
 async fn measure(follower: &Follower) -> Result<Option<chrono::DateTime<chrono::Utc>>> {
     let name = follower.source().name();
-    let mut tx = follower.own.db.read().await?;
+    let mut tx = follower.own.log.db.read().await?;
     let position: Option<i64> =
         on!(&mut tx, |c| sqlx::query_scalar("SELECT min(position) FROM consumer WHERE name = $1")
             .bind(name)
@@ -50,5 +50,5 @@ async fn measure(follower: &Follower) -> Result<Option<chrono::DateTime<chrono::
 }
 
 fn labels(follower: &Follower) -> [(&'static str, &'static str); 2] {
-    [("service", follower.own.service), ("source", follower.source().name())]
+    [("service", follower.own.log.service), ("source", follower.source().name())]
 }

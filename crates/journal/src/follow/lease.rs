@@ -58,8 +58,8 @@ pub(crate) struct Leases {
 impl Leases {
     pub(crate) fn new(own: &Journal, name: &'static str, wanted: u16, lease: Duration) -> Self {
         Self {
-            db: own.db.clone(),
-            follower: own.service,
+            db: own.log.db.clone(),
+            follower: own.log.service,
             name,
             owner: rpc::new_id(),
             wanted: i32::from(wanted),

@@ -65,7 +65,7 @@ pub struct Follower {
 
 impl std::fmt::Debug for Follower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Follower").field(&self.own.service).field(&self.followed.source).finish()
+        f.debug_tuple("Follower").field(&self.own.log.service).field(&self.followed.source).finish()
     }
 }
 
@@ -112,7 +112,7 @@ impl Follower {
                 Ok(0) => {}
                 Ok(_) => wait = FIRST_WAIT,
                 Err(error) => {
-                    let (follower, source) = (self.own.service, self.source().name());
+                    let (follower, source) = (self.own.log.service, self.source().name());
                     let cause = apply::causes(&error);
                     tracing::warn!(follower, source, cause, "will follow again");
                 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{apply::unknown_type, lease::partition};
-use crate::{Draft, Journal, Recorded, text::Text};
+use crate::{Draft, Journal, Recorded, lock, text::Text};
 
 /// The longest reason kept, in characters.
 const REASON_LIMIT: usize = 500;
@@ -84,7 +84,7 @@ pub(super) async fn park(
 impl Journal {
     /// The streams this service has set aside, in the order in which that happened.
     pub async fn parked(&self) -> Result<Vec<ParkedStream>> {
-        let mut tx = self.db.read().await?;
+        let mut tx = self.log.db.read().await?;
         Ok(on!(&mut tx, |c| sqlx::query_as(
             "SELECT consumer, stream, from_position, event_id, type, reason, attempts, parked_at
              FROM parked ORDER BY parked_at, consumer, stream"
@@ -234,6 +234,8 @@ impl Waiting {
 
     /// The events that wait: from the parked one to where the consumer is, which can move no more meanwhile.
     async fn queued(&self, tx: &mut Tx) -> Result<Vec<Recorded>> {
+        // The log's lock first, as whoever writes commands and applies events in one group takes it.
+        lock(tx).await?;
         let (source, stream) = (&self.parked.source, &self.parked.stream);
         let partitions: i64 =
             on!(&mut *tx, |c| sqlx::query_scalar("SELECT count(*) FROM consumer WHERE name = $1")

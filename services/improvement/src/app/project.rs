@@ -1,6 +1,9 @@
+use std::collections::HashMap;
+
 use db::Tx;
+use futures::future::BoxFuture;
 use identity::{SchoolNumber, TrustId};
-use journal::Journal;
+use journal::{Aggregate, Decision};
 use rpc::{Ctx, Error, Page, Result, unchanged};
 use uuid::Uuid;
 
@@ -75,20 +78,49 @@ impl App {
         expected_version: u32,
         command: Command,
     ) -> Result<View> {
-        let (journal, context) = (self.journal.clone(), ctx.clone());
+        let context = ctx.clone();
         self.journal
-            .write(ctx, move |tx| {
-                Box::pin(async move {
-                    let ctx = &context;
-                    let (project, urn) = load(tx, ctx, project_id).await?;
-                    unchanged(project.version, expected_version)?;
-                    let change = project.decide(command, ctx.today())?;
-                    let event = Event::Changed(change.clone());
-                    record(&journal, tx, ctx, &project, event).await?;
-                    Ok(view(ctx, project.apply(change), urn))
-                })
+            .decide(ctx, project_id, move |case: Option<&Case>| {
+                let ctx = &context;
+                let Case { project, urn } = case
+                    .filter(|it| ctx.within(it.project.trust_id.0).is_ok())
+                    .ok_or_else(|| Error::not_found("project", project_id))?;
+                unchanged(project.version, expected_version)?;
+                let change = project.decide(command, ctx.today())?;
+                let head = Head {
+                    event_id: ctx.new_id(),
+                    trust_id: project.trust_id,
+                    project_id,
+                    version: project.version + 1,
+                };
+                let draft = event::draft(head, &Event::Changed(change.clone()))?;
+                let project = project.clone().apply(change);
+                let answer = view(ctx, project.clone(), urn.clone());
+                let state = Case { project, urn: urn.clone() };
+                Ok(Decision { drafts: vec![draft], state, answer })
             })
             .await
+    }
+}
+
+/// A project to decide on, and the URN its school has now.
+struct Case {
+    project: Project,
+    urn: String,
+}
+
+impl Aggregate for Case {
+    type Id = ProjectId;
+
+    fn load<'t>(
+        tx: &'t mut Tx,
+        ids: &'t [ProjectId],
+    ) -> BoxFuture<'t, Result<HashMap<ProjectId, Self>>> {
+        Box::pin(async move {
+            let found = project::find_all(tx, ids).await?;
+            let cases = found.into_iter().map(|(project, urn)| Self { project, urn });
+            Ok(cases.map(|it| (it.project.project_id, it)).collect())
+        })
     }
 }
 
@@ -98,24 +130,6 @@ async fn load(tx: &mut Tx, ctx: &Ctx, project_id: ProjectId) -> Result<(Project,
         .await?
         .filter(|(project, _)| ctx.within(project.trust_id.0).is_ok())
         .ok_or_else(|| Error::not_found("project", project_id))
-}
-
-async fn record(
-    journal: &Journal,
-    tx: &mut Tx,
-    ctx: &Ctx,
-    project: &Project,
-    event: Event,
-) -> Result<()> {
-    let head = Head {
-        event_id: ctx.new_id(),
-        trust_id: project.trust_id,
-        project_id: project.project_id,
-        version: project.version + 1,
-    };
-    let draft = event::draft(head, &event)?;
-    journal.record(tx, ctx, vec![draft]).await?;
-    Ok(())
 }
 
 pub(super) fn view(ctx: &Ctx, project: Project, urn: String) -> View {

@@ -18,37 +18,87 @@ impl Row {
     }
 }
 
-/// Stores what a project has become.
-pub(crate) async fn put(tx: &mut Tx, project: &Project) -> Result<()> {
-    let document = serde_json::to_string(project).map_err(Error::internal)?;
-    on!(tx, |c| sqlx::query(
-        "INSERT INTO project (project_id, trust_id, school_id, state, version, document)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (project_id) DO UPDATE
-         SET state = excluded.state, version = excluded.version, document = excluded.document",
-    )
-    .bind(project.project_id)
-    .bind(project.trust_id)
-    .bind(project.school_id)
-    .bind(project.state)
-    .bind(i64::from(project.version))
-    .bind(document)
-    .execute(c)
-    .await
-    .map(drop)?);
+/// Stores what projects have become.
+pub(crate) async fn put(tx: &mut Tx, projects: &[&Project]) -> Result<()> {
+    let documents: Vec<String> = projects
+        .iter()
+        .map(|it| serde_json::to_string(it).map_err(Error::internal))
+        .collect::<Result<_>>()?;
+    match tx {
+        // One statement for all: a round trip costs more than a row.
+        Tx::Postgres(tx) => {
+            sqlx::query(
+                "INSERT INTO project (project_id, trust_id, school_id, state, version, document)
+                 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[])
+                 ON CONFLICT (project_id) DO UPDATE
+                 SET state = excluded.state, version = excluded.version, document = excluded.document",
+            )
+            .bind(projects.iter().map(|it| it.project_id.0).collect::<Vec<_>>())
+            .bind(projects.iter().map(|it| it.trust_id.0).collect::<Vec<_>>())
+            .bind(projects.iter().map(|it| it.school_id.0).collect::<Vec<_>>())
+            .bind(projects.iter().map(|it| it.state.to_string()).collect::<Vec<_>>())
+            .bind(projects.iter().map(|it| i64::from(it.version)).collect::<Vec<_>>())
+            .bind(documents)
+            .execute(&mut **tx)
+            .await?;
+        }
+        Tx::Sqlite(tx) => {
+            for (project, document) in projects.iter().zip(documents) {
+                sqlx::query(
+                    "INSERT INTO project (project_id, trust_id, school_id, state, version, document)
+                     VALUES ($1, $2, $3, $4, $5, $6)
+                     ON CONFLICT (project_id) DO UPDATE
+                     SET state = excluded.state, version = excluded.version, document = excluded.document",
+                )
+                .bind(project.project_id)
+                .bind(project.trust_id)
+                .bind(project.school_id)
+                .bind(project.state)
+                .bind(i64::from(project.version))
+                .bind(document)
+                .execute(&mut **tx)
+                .await?;
+            }
+        }
+    }
     Ok(())
 }
 
+/// A project, with the URN its school has now.
 pub(crate) async fn find(tx: &mut Tx, project_id: ProjectId) -> Result<Option<(Project, String)>> {
-    let row: Option<Row> = on!(tx, |c| sqlx::query_as(
-        "SELECT project.document, school.urn
-         FROM project LEFT JOIN school ON school.school_id = project.school_id
-         WHERE project.project_id = $1",
-    )
-    .bind(project_id)
-    .fetch_optional(c)
-    .await?);
-    row.map(Row::read).transpose()
+    Ok(find_all(tx, &[project_id]).await?.pop())
+}
+
+/// Those of the projects that exist, each with the URN its school has now.
+pub(crate) async fn find_all(tx: &mut Tx, ids: &[ProjectId]) -> Result<Vec<(Project, String)>> {
+    let rows: Vec<Row> = match tx {
+        Tx::Postgres(tx) => {
+            sqlx::query_as(
+                "SELECT project.document, school.urn
+                 FROM project LEFT JOIN school ON school.school_id = project.school_id
+                 WHERE project.project_id = ANY($1)",
+            )
+            .bind(ids.iter().map(|it| it.0).collect::<Vec<_>>())
+            .fetch_all(&mut **tx)
+            .await?
+        }
+        Tx::Sqlite(tx) => {
+            let mut rows = Vec::with_capacity(ids.len());
+            for id in ids {
+                let row = sqlx::query_as(
+                    "SELECT project.document, school.urn
+                     FROM project LEFT JOIN school ON school.school_id = project.school_id
+                     WHERE project.project_id = $1",
+                )
+                .bind(id)
+                .fetch_optional(&mut **tx)
+                .await?;
+                rows.extend(row);
+            }
+            rows
+        }
+    };
+    rows.into_iter().map(Row::read).collect()
 }
 
 /// What narrows a list of projects.

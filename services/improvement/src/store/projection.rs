@@ -1,5 +1,7 @@
 //! Turns the events of projects into the tables that are read.
 
+use std::collections::HashMap;
+
 use db::Tx;
 use futures::future::BoxFuture;
 use identity::TrustId;
@@ -22,41 +24,59 @@ impl Projection for Projects {
     }
 
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {
-        Box::pin(async move {
-            for event in events {
-                project_event(tx, event).await?;
-            }
-            Ok(())
-        })
+        Box::pin(project_all(tx, events))
     }
 }
 
-async fn project_event(tx: &mut Tx, recorded: &Recorded) -> Result<()> {
-    let (project_id, event) = event::decode(recorded)?;
-    let moved = transition_of(project_id, recorded, &event);
+/// Loads what the events change, changes it, and stores each project once.
+async fn project_all(tx: &mut Tx, events: &[Recorded]) -> Result<()> {
+    let decoded: Vec<(ProjectId, Event)> =
+        events.iter().map(event::decode).collect::<Result<_>>()?;
+    let mut changed: Vec<ProjectId> = decoded
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::Changed(_)))
+        .map(|(project_id, _)| *project_id)
+        .collect();
+    changed.sort_unstable();
+    changed.dedup();
+    let mut projects: HashMap<ProjectId, Project> = project::find_all(tx, &changed)
+        .await?
+        .into_iter()
+        .map(|(project, _)| (project.project_id, project))
+        .collect();
+    let mut moves = Vec::new();
+    for ((project_id, event), recorded) in decoded.into_iter().zip(events) {
+        moves.extend(transition_of(project_id, recorded, &event));
+        let before = projects.remove(&project_id);
+        projects.insert(project_id, after(project_id, before, recorded, event)?);
+    }
+    project::put(tx, &projects.values().collect::<Vec<_>>()).await?;
+    transition::insert(tx, &moves).await
+}
+
+/// The project as an event leaves it.
+fn after(
+    project_id: ProjectId,
+    before: Option<Project>,
+    recorded: &Recorded,
+    event: Event,
+) -> Result<Project> {
     let project = match event {
         Event::Proposed(proposed) => {
             let trust_id = TrustId(recorded.trust_id);
             Project::begin(project_id, trust_id, recorded.recorded_at, proposed)
         }
-        Event::Changed(change) => {
-            let before = project::find(tx, project_id).await?;
-            let (before, _) = before
-                .ok_or_else(|| Error::internal(format!("no project {project_id} to change")))?;
-            before.apply(change)
-        }
+        Event::Changed(change) => before
+            .ok_or_else(|| Error::internal(format!("no project {project_id} to change")))?
+            .apply(change),
     };
-    if project.version != recorded.version {
-        return Err(Error::internal(format!(
-            "project {project_id} would be at version {}, its event at {}",
-            project.version, recorded.version
-        )));
+    if project.version == recorded.version {
+        return Ok(project);
     }
-    project::put(tx, &project).await?;
-    match moved {
-        Some(moved) => transition::insert(tx, &moved).await,
-        None => Ok(()),
-    }
+    Err(Error::internal(format!(
+        "project {project_id} would be at version {}, its event at {}",
+        project.version, recorded.version
+    )))
 }
 
 /// The transition an event makes: a proposal is the first, from no state.

@@ -79,7 +79,9 @@ pub(crate) async fn skip(settings: &Overrides, which: Which, position: u64) -> R
         reason: which.reason,
     };
     match operating.client.skip_parked(request).await?.into_inner().parked_at_position {
-        Some(next) => say(format_args!("passed over; the stream is parked at its next event, {next}"))?,
+        Some(next) => {
+            say(format_args!("passed over; the stream is parked at its next event, {next}"))?
+        }
         None => say("passed over; nothing waited behind it, and the stream goes on")?,
     }
     Ok(())

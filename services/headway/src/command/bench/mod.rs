@@ -1,5 +1,12 @@
 //! Measurements that anyone can repeat: a fresh deployment, driven over the network as a vendor drives it.
 
+mod flush;
+mod guarded;
+pub(crate) mod journal;
+mod message_db;
+mod scratch;
+pub(crate) mod subscribe;
+
 use std::{
     process::Stdio,
     time::{Duration, Instant},
@@ -16,8 +23,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{rest::Rest, say, stage::Stage};
 use crate::{
+    command::{rest::Rest, say, stage::Stage},
     config::{Config, Overrides},
     deployment::{Deployment, Serving},
 };

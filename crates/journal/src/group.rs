@@ -1,0 +1,348 @@
+//! One group of operations: one transaction, one append, one flush.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use chrono::{DateTime, Utc};
+use db::{Db, Tx, on};
+use futures::FutureExt;
+use rpc::{Ctx, Error, Reason, Result};
+use tokio::sync::Mutex;
+
+use crate::{
+    Draft, Projection, Recorded,
+    aggregate::Loads,
+    answer,
+    append::{self, Inserted, append},
+    command::Command,
+    heads::{Heads, Refusal, lock},
+    read,
+    write::Job,
+};
+
+/// What a group is written to.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) service: &'static str,
+    pub(crate) db: Db,
+    pub(crate) projection: Arc<dyn Projection>,
+    heads: Arc<Mutex<Heads>>,
+}
+
+impl Log {
+    pub(crate) fn new(service: &'static str, db: Db, projection: Arc<dyn Projection>) -> Self {
+        Self { service, db, projection, heads: Arc::default() }
+    }
+
+    /// Appends and projects the events of one operation, in its transaction.
+    pub(crate) async fn record(
+        &self,
+        tx: &mut Tx,
+        ctx: &Ctx,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Recorded>> {
+        let mut heads = self.heads.lock().await;
+        if !heads.locked {
+            lock(tx).await?;
+            heads.locked = true;
+        }
+        let events = drafts.into_iter().map(|it| Recorded::unplaced(ctx, it)).collect();
+        let events = append::alone(tx, &mut heads, events).await?;
+        drop(heads);
+        self.project(tx, &events).await?;
+        Ok(events)
+    }
+
+    /// Projects what is not about the journal itself.
+    pub(crate) async fn project(&self, tx: &mut Tx, events: &[Recorded]) -> Result<()> {
+        for run in events.chunk_by(|a, b| is_own(a) == is_own(b)) {
+            if !run.iter().all(is_own) {
+                self.projection.project(tx, run).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an event is about the journal itself, and so makes nothing of the service's state.
+fn is_own(event: &Recorded) -> bool {
+    event.kind.starts_with("headway.journal.v1.")
+}
+
+pub(crate) struct Group {
+    log: Log,
+    purged: Option<DateTime<Utc>>,
+    seconds: metrics::Histogram,
+    flush_seconds: metrics::Histogram,
+}
+
+impl Group {
+    pub(crate) fn new(log: Log) -> Self {
+        let service = log.service;
+        Self {
+            log,
+            purged: None,
+            seconds: metrics::histogram!("headway_write_seconds", "service" => service),
+            flush_seconds: metrics::histogram!("headway_write_flush_seconds", "service" => service),
+        }
+    }
+
+    /// Runs every job and commits those that did not refuse.
+    pub(crate) async fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<()> {
+        let started = Instant::now();
+        let done = self.try_commit(jobs).await;
+        if done.is_err() {
+            self.log.heads.lock().await.forget();
+        }
+        self.seconds.record(started.elapsed());
+        done
+    }
+
+    async fn try_commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<()> {
+        let commands_first = jobs.first_mut().is_some_and(|it| it.as_command().is_some());
+        let mut tx = begin(&self.log.db, commands_first).await?;
+        self.log.heads.lock().await.enter(commands_first);
+        let alone = jobs.len() == 1;
+        let mut any = false;
+        let mut rest = jobs;
+        let mut first = true;
+        while !rest.is_empty() {
+            let commands = rest.iter_mut().map_while(|it| it.as_command()).count();
+            let (now, later) = rest.split_at_mut(commands.max(1));
+            any |= if commands == 0 {
+                self.operation(&mut tx, now, alone).await?
+            } else {
+                self.commands(&mut tx, now, !first).await?
+            };
+            (rest, first) = (later, false);
+        }
+        if !any {
+            return Ok(tx.rollback().await?);
+        }
+        answer::purge(&mut tx, &mut self.purged).await?;
+        let flushing = Instant::now();
+        tx.commit().await?;
+        self.flush_seconds.record(flushing.elapsed());
+        Ok(())
+    }
+
+    /// Runs one operation under a savepoint, so that its refusal does not touch its neighbours.
+    async fn operation(&self, tx: &mut Tx, jobs: &mut [Box<dyn Job>], alone: bool) -> Result<bool> {
+        let Some(job) = jobs.first_mut() else { return Ok(false) };
+        if !alone {
+            statement(tx, "SAVEPOINT operation").await?;
+        }
+        let done = AssertUnwindSafe(job.run(tx)).catch_unwind().await.unwrap_or(false);
+        if !done {
+            let mut heads = self.log.heads.lock().await;
+            // A lock taken since the savepoint goes with it.
+            heads.enter(false);
+            heads.forget();
+        }
+        if !alone {
+            if !done {
+                statement(tx, "ROLLBACK TO SAVEPOINT operation").await?;
+            }
+            statement(tx, "RELEASE SAVEPOINT operation").await?;
+        }
+        Ok(done)
+    }
+
+    /// Runs commands together: what they are decided on is loaded, what they decided is appended and projected, by a
+    /// few statements for all of them.
+    async fn commands(
+        &self,
+        tx: &mut Tx,
+        jobs: &mut [Box<dyn Job>],
+        savepoint: bool,
+    ) -> Result<bool> {
+        let mut heads = self.log.heads.lock().await;
+        if savepoint {
+            if !heads.locked {
+                lock(tx).await?;
+                heads.locked = true;
+            }
+            statement(tx, "SAVEPOINT append").await?;
+        }
+        let mut open: Vec<&mut dyn Command> = Vec::with_capacity(jobs.len());
+        for command in jobs.iter_mut().filter_map(|it| it.as_command()) {
+            if unanswered(tx, command).await? {
+                open.push(command);
+            }
+        }
+        let mut loads = Loads::default();
+        for command in &open {
+            command.want(&mut loads);
+        }
+        loads.load(tx).await?;
+        let mut decided = Vec::with_capacity(open.len());
+        for command in open {
+            match command.decide(&mut loads) {
+                Ok(events) => decided.push(Decided { command, events, original: false }),
+                Err(refused) => command.refuse(refused),
+            }
+        }
+        let mut kept = together(tx, &mut heads, decided).await?;
+        drop(heads);
+        let mut events = Vec::with_capacity(kept.len());
+        for it in &mut kept {
+            it.command.recorded(&it.events);
+            if !it.original {
+                events.append(&mut it.events);
+            }
+        }
+        self.log.project(tx, &events).await?;
+        for it in &mut kept {
+            if it.command.promise().is_none() {
+                continue;
+            }
+            let answer = it.command.answer()?;
+            if let Some(promise) = it.command.promise() {
+                promise.keep(tx, answer).await?;
+            }
+        }
+        Ok(!kept.is_empty())
+    }
+}
+
+struct Decided<'j> {
+    command: &'j mut dyn Command,
+    events: Vec<Recorded>,
+    /// Whether they were in the log already.
+    original: bool,
+}
+
+/// Begins a transaction; with the log's lock and a savepoint, by the same round trip, where commands come first.
+async fn begin(db: &Db, for_commands: bool) -> Result<Tx> {
+    Ok(if for_commands {
+        db.begin_with(
+            "SAVEPOINT append",
+            "SELECT pg_advisory_xact_lock(7310, hashtext(current_schema())); SAVEPOINT append",
+        )
+        .await?
+    } else {
+        db.begin().await?
+    })
+}
+
+/// Whether a command is still to be run: a retry is given the answer there is.
+async fn unanswered(tx: &mut Tx, command: &mut dyn Command) -> Result<bool> {
+    let Some(promise) = command.promise() else { return Ok(true) };
+    match promise.answered(tx).await {
+        Ok(None) => return Ok(true),
+        Ok(Some(stored)) => command.answered(&stored),
+        Err(refused) if refused.reason == Reason::IdempotencyKeyReused => command.refuse(refused),
+        Err(failed) => return Err(failed),
+    }
+    Ok(false)
+}
+
+/// Appends the events of all, refusing those whose streams have moved; answers with those whose events are in the log.
+async fn together<'j>(
+    tx: &mut Tx,
+    heads: &mut Heads,
+    mut decided: Vec<Decided<'j>>,
+) -> Result<Vec<Decided<'j>>> {
+    loop {
+        let mut stale = Vec::new();
+        for (index, it) in decided.iter_mut().enumerate() {
+            match heads.admit(tx, &it.events, false).await {
+                Ok(()) => {}
+                Err(Refusal::Stale(_)) => stale.push(index),
+                Err(Refusal::Failed(error)) => return Err(error),
+            }
+        }
+        if !stale.is_empty() && !heads.current(tx).await? {
+            continue;
+        }
+        let mut placed: Vec<&mut Recorded> = decided
+            .iter_mut()
+            .enumerate()
+            .filter(|(index, _)| stale.binary_search(index).is_err())
+            .flat_map(|(_, it)| &mut it.events)
+            .collect();
+        match append(tx, heads, &mut placed).await? {
+            Inserted::Yes if stale.is_empty() => return Ok(decided),
+            Inserted::Yes => return late(tx, heads, decided, &stale).await,
+            Inserted::Moved => heads.forget(),
+            Inserted::Taken => {
+                heads.forget();
+                statement(tx, "ROLLBACK TO SAVEPOINT append").await?;
+                return one_by_one(tx, heads, decided).await;
+            }
+        }
+    }
+}
+
+/// Settles those that were stale: the same event again is no refusal.
+async fn late<'j>(
+    tx: &mut Tx,
+    heads: &mut Heads,
+    decided: Vec<Decided<'j>>,
+    stale: &[usize],
+) -> Result<Vec<Decided<'j>>> {
+    let mut kept = Vec::with_capacity(decided.len());
+    for (index, it) in decided.into_iter().enumerate() {
+        if stale.binary_search(&index).is_err() {
+            kept.push(it);
+        } else if let Some(it) = settle(tx, heads, it).await? {
+            kept.push(it);
+        }
+    }
+    Ok(kept)
+}
+
+/// The slow way, once one of a group could not be inserted: each by itself.
+async fn one_by_one<'j>(
+    tx: &mut Tx,
+    heads: &mut Heads,
+    decided: Vec<Decided<'j>>,
+) -> Result<Vec<Decided<'j>>> {
+    let mut kept = Vec::with_capacity(decided.len());
+    for it in decided {
+        kept.extend(settle(tx, heads, it).await?);
+    }
+    Ok(kept)
+}
+
+/// Appends the events of one command, unless they are in the log; refuses it where its stream has moved or an id was
+/// another event's.
+async fn settle<'j>(
+    tx: &mut Tx,
+    heads: &mut Heads,
+    mut it: Decided<'j>,
+) -> Result<Option<Decided<'j>>> {
+    let mut known = Vec::new();
+    for event in &it.events {
+        known.extend(read::by_id(tx, event.trust_id, event.event_id).await?);
+    }
+    if !known.is_empty() {
+        let same = known.len() == it.events.len()
+            && known.iter().zip(&it.events).all(|(a, b)| a.content_hash() == b.content_hash());
+        if same {
+            return Ok(Some(Decided { events: known, original: true, ..it }));
+        }
+        let detail = "this event id was used for another event; take a new one";
+        it.command.refuse(Error::new(Reason::AlreadyExists, detail));
+        return Ok(None);
+    }
+    match heads.admit(tx, &it.events, true).await {
+        Ok(()) => {}
+        Err(Refusal::Stale(version)) => {
+            it.command.refuse(Error::stale(version));
+            return Ok(None);
+        }
+        Err(Refusal::Failed(error)) => return Err(error),
+    }
+    let mut placed: Vec<&mut Recorded> = it.events.iter_mut().collect();
+    match append(tx, heads, &mut placed).await? {
+        Inserted::Yes => Ok(Some(it)),
+        Inserted::Moved | Inserted::Taken => {
+            Err(Error::internal("the log was written to by somebody who does not take its lock"))
+        }
+    }
+}
+
+async fn statement(tx: &mut Tx, sql: &'static str) -> Result<()> {
+    on!(tx, |c| sqlx::query(sql).execute(c).await.map(drop))?;
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Where the log, each trust's part of it and each stream end: remembered between groups, and forgotten as soon as
+//! another process has written or a transaction was undone.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use db::{Tx, on};
+use rpc::{Error, Result};
+use uuid::Uuid;
+
+use crate::{Recorded, read};
+
+/// Streams remembered at the most; beyond, all are forgotten and looked up again as they come.
+const STREAMS: usize = 100_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct Heads {
+    /// Whether this transaction holds the log's lock.
+    pub(crate) locked: bool,
+    log: Option<(i64, Option<DateTime<Utc>>)>,
+    trusts: HashMap<Uuid, i64>,
+    streams: HashMap<String, u32>,
+}
+
+impl Heads {
+    /// A transaction begins; `locked` when it begins with the log's lock.
+    pub(crate) fn enter(&mut self, locked: bool) {
+        self.locked = locked;
+        if self.streams.len() > STREAMS {
+            self.forget();
+        }
+    }
+
+    /// What was appended since may not have been committed, or others have appended.
+    pub(crate) fn forget(&mut self) {
+        self.log = None;
+        self.trusts.clear();
+        self.streams.clear();
+    }
+
+    /// Whether what is remembered is still so; if another process has appended since, it is forgotten.
+    pub(crate) async fn current(&mut self, tx: &mut Tx) -> Result<bool> {
+        let Some((remembered, _)) = self.log else { return Ok(true) };
+        if remembered == read::head(tx, None).await? {
+            return Ok(true);
+        }
+        self.forget();
+        Ok(false)
+    }
+
+    async fn log(&mut self, tx: &mut Tx) -> Result<(i64, Option<DateTime<Utc>>)> {
+        if let Some(log) = self.log {
+            return Ok(log);
+        }
+        let head: Option<(i64, DateTime<Utc>)> = on!(tx, |c| sqlx::query_as(
+            "SELECT position, recorded_at FROM event ORDER BY position DESC LIMIT 1"
+        )
+        .fetch_optional(c)
+        .await)?;
+        Ok(*self.log.insert(head.map_or((0, None), |(position, at)| (position, Some(at)))))
+    }
+
+    /// Refuses events whose streams are not at the version before theirs, saying at which they are.
+    ///
+    /// A stream not seen yet is trusted to be new where its first event comes, since a second one would break its
+    /// unique key; `careful` looks it up all the same.
+    pub(crate) async fn admit(
+        &mut self,
+        tx: &mut Tx,
+        events: &[Recorded],
+        careful: bool,
+    ) -> Result<(), Refusal> {
+        let mut ahead: HashMap<&str, u32> = HashMap::new();
+        for event in events {
+            let begins = event.version == 1 && !self.streams.contains_key(&event.stream);
+            let version = match ahead.get(event.stream.as_str()) {
+                Some(version) => *version,
+                None if begins && !careful => 0,
+                None => self.version(tx, &event.stream).await?,
+            };
+            if event.version != version + 1 {
+                return Err(Refusal::Stale(version));
+            }
+            ahead.insert(&event.stream, event.version);
+        }
+        for (stream, version) in ahead {
+            match self.streams.get_mut(stream) {
+                Some(known) => *known = version,
+                None => drop(self.streams.insert(stream.to_owned(), version)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn version(&mut self, tx: &mut Tx, stream: &str) -> Result<u32> {
+        if let Some(version) = self.streams.get(stream) {
+            return Ok(*version);
+        }
+        let version: Option<i32> =
+            on!(tx, |c| sqlx::query_scalar("SELECT max(version) FROM event WHERE stream = $1")
+                .bind(stream)
+                .fetch_one(c)
+                .await)?;
+        let version = u32::try_from(version.unwrap_or(0)).map_err(Error::internal)?;
+        self.streams.insert(stream.to_owned(), version);
+        Ok(version)
+    }
+
+    /// Gives admitted events their places at the end of the log; answers with the position before the first.
+    pub(crate) async fn place(&mut self, tx: &mut Tx, events: &mut [&mut Recorded]) -> Result<i64> {
+        let (before, last) = self.log(tx).await?;
+        let recorded_at = last.map_or_else(rpc::now, |it| it.max(rpc::now()));
+        let mut position = before;
+        for event in events {
+            position += 1;
+            let trust_position = self.trust(tx, event.trust_id).await? + 1;
+            self.trusts.insert(event.trust_id, trust_position);
+            event.position = position;
+            event.trust_position = trust_position;
+            event.recorded_at = recorded_at;
+        }
+        if position > before {
+            self.log = Some((position, Some(recorded_at)));
+        }
+        Ok(before)
+    }
+
+    async fn trust(&mut self, tx: &mut Tx, trust_id: Uuid) -> Result<i64> {
+        if let Some(position) = self.trusts.get(&trust_id) {
+            return Ok(*position);
+        }
+        let position: i64 = on!(tx, |c| sqlx::query_scalar(
+            "SELECT coalesce(max(trust_position), 0) FROM event WHERE trust_id = $1"
+        )
+        .bind(trust_id)
+        .fetch_one(c)
+        .await)?;
+        self.trusts.insert(trust_id, position);
+        Ok(position)
+    }
+}
+
+/// Why events were not admitted.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Their stream is at another version: this one.
+    Stale(u32),
+    Failed(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Stale(version) => Self::stale(version),
+            Refusal::Failed(error) => error,
+        }
+    }
+}
+
+/// Takes the log's lock for the rest of the transaction: one writer at a time, in every process.
+///
+/// Recording takes it. An operation that reads, changes and writes back what is not guarded by a version takes it
+/// first; a lock of its own, taken in the other order elsewhere, would be a deadlock.
+pub async fn lock(tx: &mut Tx) -> Result<()> {
+    match tx {
+        // BEGIN IMMEDIATE holds the only write lock there is.
+        Tx::Sqlite(_) => Ok(()),
+        Tx::Postgres(tx) => {
+            sqlx::query("SELECT pg_advisory_xact_lock(7310, hashtext(current_schema()))")
+                .execute(&mut **tx)
+                .await?;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! A database of its own on a PostgreSQL server, gone afterwards.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+use sqlx::{AssertSqlSafe, ConnectOptions, postgres::PgConnectOptions};
+
+pub(super) struct Scratch {
+    server: PgConnectOptions,
+    name: String,
+}
+
+impl Scratch {
+    pub(super) async fn create(url: &str) -> Result<Self> {
+        let server = PgConnectOptions::from_str(url)?;
+        let name = format!("headway_bench_{}", rpc::new_id().simple());
+        let scratch = Self { server, name };
+        scratch.order(format!("CREATE DATABASE {}", scratch.name)).await?;
+        Ok(scratch)
+    }
+
+    pub(super) fn options(&self) -> PgConnectOptions {
+        self.server.clone().database(&self.name)
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.options().to_url_lossy().to_string()
+    }
+
+    pub(super) async fn remove(self) -> Result<()> {
+        self.order(format!("DROP DATABASE {} WITH (FORCE)", self.name)).await
+    }
+
+    async fn order(&self, statement: String) -> Result<()> {
+        let mut connection = self.server.connect().await?;
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        Ok(())
+    }
+}
