@@ -86,8 +86,8 @@ impl Db {
 /// transaction of which the pool does not know, and whoever gets it next would read an old snapshot, or write nothing.
 async fn begin_whole(pool: &PgPool, begin: &'static str) -> Result<Transaction<'static, Postgres>> {
     let pool = pool.clone();
-    let begun = tokio::spawn(async move { pool.begin_with(begin).await });
-    begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+    let task = tokio::spawn(async move { pool.begin_with(begin).await });
+    task.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 
 impl Tx {

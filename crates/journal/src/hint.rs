@@ -77,10 +77,10 @@ async fn hear(
     loop {
         let told = tokio::time::timeout(AGAIN, listener.recv()).await;
         let Some(hints) = hints.upgrade() else { return Ok(()) };
-        if let Ok(told) = told {
-            if told?.payload() != instance {
-                hints.send_modify(|it| *it += 1);
-            }
+        if let Ok(told) = told
+            && told?.payload() != instance
+        {
+            hints.send_modify(|it| *it += 1);
         }
     }
 }

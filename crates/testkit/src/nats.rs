@@ -36,8 +36,8 @@ impl Nats {
     pub fn restart(&mut self) {
         let program = binary().unwrap_or_else(|| {
             panic!(
-                "these tests need a NATS server with JetStream: put nats-server on PATH \
-                 (Debian: apt-get install nats-server), or name a server in TEST_NATS_URL"
+                "these tests kill and restart a NATS server with JetStream: put nats-server on PATH \
+                 (Debian: apt-get install nats-server)"
             )
         });
         let log = self.folder.path().join("log");

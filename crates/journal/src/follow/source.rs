@@ -79,7 +79,7 @@ impl Source {
     /// Every event after a position, then each new one. A position that is skipped or repeated is an error.
     pub(crate) async fn subscribe(&self, after: i64) -> Result<Events> {
         let events = match &self.carrier {
-            None => self.from_service(after).await?,
+            None => self.ask_service(after).await?,
             Some(carrier) => match carrier.events(self, after).await {
                 Ok(events) => events,
                 Err(error) => {
@@ -90,7 +90,7 @@ impl Source {
                         "reading from the service itself"
                     );
                     let detour = tokio::time::sleep(DETOUR);
-                    self.from_service(after).await?.take_until(detour).boxed()
+                    self.ask_service(after).await?.take_until(detour).boxed()
                 }
             },
         };
@@ -109,7 +109,7 @@ impl Source {
             .boxed())
     }
 
-    async fn from_service(&self, after: i64) -> Result<Events> {
+    async fn ask_service(&self, after: i64) -> Result<Events> {
         let after = u64::try_from(after).unwrap_or(0);
         let request = SubscribeRequest { service: self.name.to_owned(), after };
         let events = JournalServiceClient::new(self.peer.clone()).subscribe(request).await;

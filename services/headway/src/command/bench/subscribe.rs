@@ -178,6 +178,17 @@ impl Server {
             ("over gRPC", self.grpc(0).await?),
             ("over SSE", self.sse().await?),
         ];
+        // A second journal over the database is what another process has: only a hint reaches it. On SQLite there is none.
+        let elsewhere = match &self.journal.db() {
+            Db::Sqlite { .. } => None,
+            db @ Db::Postgres(_) => {
+                Some(Journal::open(self.journal.service(), Db::clone(db), Nothing))
+            }
+        };
+        if let Some(journal) = &elsewhere {
+            let events = journal.subscribe(0).map(|it| Ok(it?.position)).boxed();
+            subscribers.push(("in another process", events));
+        }
         let mut relay = JoinSet::new();
         if let Some(url) = &plan.nats_url {
             let nats = relay::Nats::connect(url).await?;
@@ -224,6 +235,9 @@ impl Server {
             ))?;
         }
         relay.abort_all();
+        if let Some(journal) = elsewhere {
+            journal.close();
+        }
         Ok(())
     }
 
