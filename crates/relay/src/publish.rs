@@ -55,6 +55,7 @@ async fn keep_publishing(jetstream: &jetstream::Context, journal: &Journal, acke
     loop {
         let before = acked.load(Relaxed);
         let Err(error) = publish(jetstream, journal, acked).await else { return };
+        publishing(journal).set(0);
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         tracing::warn!(service = journal.service(), %error, cause, "will relay again");
         wait = if acked.load(Relaxed) > before { FIRST_WAIT } else { (wait * 2).min(LONGEST_WAIT) };
@@ -68,12 +69,18 @@ async fn publish(
     journal: &Journal,
     acked: &AtomicI64,
 ) -> Result<()> {
-    let mut sole = Sole::acquire(journal.db()).await?;
+    let mut sole = Sole::acquire(journal.db(), || {
+        // Another replica knows; what this one knew is of the past.
+        acked.store(UNKNOWN, Relaxed);
+        lag(journal, 0, 0.0);
+    })
+    .await?;
     let service = journal.service();
     let stream = open(jetstream, service).await?;
     let last = last_sequence(&stream).await?;
     same_history(journal, &stream, last).await?;
     acked.store(last, Relaxed);
+    publishing(journal).set(1);
     let mut events = journal.subscribe(last).boxed();
     let mut pending: FuturesOrdered<BoxFuture<'_, Result<i64>>> = FuturesOrdered::new();
     let mut check = interval(CHECK);
@@ -106,8 +113,6 @@ async fn send(
     let before = u64::try_from(position - 1).map_err(Error::internal)?;
     let message = PublishMessage::build()
         .payload(Event::try_from(event)?.encode_to_vec().into())
-        // Older servers take an expected sequence of 0 as none: the first event is told apart by its id.
-        .message_id(event.event_id.to_string())
         .expected_last_sequence(before)
         // CloudEvents 1.0, binary mode.
         .header("ce-specversion", "1.0")
@@ -183,7 +188,6 @@ pub(crate) async fn newest(stream: &Stream, last: i64) -> Result<Option<Event>> 
 
 /// Keeps the relay's lag as metrics.
 async fn watch(journal: &Journal, acked: &AtomicI64) {
-    let labels = [("service", journal.service())];
     let mut tick = interval(CHECK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -194,15 +198,23 @@ async fn watch(journal: &Journal, acked: &AtomicI64) {
             continue;
         }
         match behind(journal, position).await {
-            Ok((positions, seconds)) => {
-                metrics::gauge!("headway_relay_lag_positions", &labels).set(positions);
-                metrics::gauge!("headway_relay_lag_seconds", &labels).set(seconds);
-            }
+            Ok((positions, seconds)) => lag(journal, positions, seconds),
             Err(error) => {
                 tracing::debug!(service = journal.service(), %error, "lag is not known");
             }
         }
     }
+}
+
+fn lag(journal: &Journal, positions: u32, seconds: f64) {
+    let service = journal.service();
+    metrics::gauge!("headway_relay_lag_positions", "service" => service).set(positions);
+    metrics::gauge!("headway_relay_lag_seconds", "service" => service).set(seconds);
+}
+
+/// 1 in the replica that publishes, while it can.
+fn publishing(journal: &Journal) -> metrics::Gauge {
+    metrics::gauge!("headway_relay_publishing", "service" => journal.service())
 }
 
 async fn behind(journal: &Journal, position: i64) -> Result<(u32, f64)> {

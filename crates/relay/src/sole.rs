@@ -18,8 +18,8 @@ pub(crate) enum Sole {
 }
 
 impl Sole {
-    /// Waits until no other replica relays.
-    pub(crate) async fn acquire(db: &Db) -> Result<Self> {
+    /// Waits until no other replica relays, telling so each time it looks.
+    pub(crate) async fn acquire(db: &Db, wait: impl Fn()) -> Result<Self> {
         let Db::Postgres(pool) = db else { return Ok(Self::Process) };
         let mut session = PgConnection::connect_with(&pool.connect_options()).await?;
         loop {
@@ -27,6 +27,7 @@ impl Sole {
             if sqlx::query_scalar(sql).fetch_one(&mut session).await? {
                 return Ok(Self::Session(session));
             }
+            wait();
             sleep(AGAIN).await;
         }
     }

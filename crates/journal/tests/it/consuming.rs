@@ -24,6 +24,7 @@ testkit::both!(
     an_owner_frozen_past_its_lease_changes_nothing,
     leases_that_expire_at_random_lose_and_repeat_nothing,
     the_number_of_partitions_changes_only_at_one_position,
+    positions_from_before_partitions_are_kept,
 );
 
 async fn replicas_share_the_work_and_do_it_once(database: Database) {
@@ -195,4 +196,32 @@ async fn the_number_of_partitions_changes_only_at_one_position(database: Databas
     })
     .await;
     task.abort();
+}
+
+/// The table as it was is put back, and brought up to date as an update of the release does.
+async fn positions_from_before_partitions_are_kept(database: Database) {
+    let source = open(&database, "notes").await;
+    let own = open(&database, "follower").await;
+    for stream in 0..6 {
+        say(&source, stream, 1).await;
+    }
+    run(&own, "DROP TABLE parked").await;
+    run(&own, "DROP TABLE consumer_worker").await;
+    run(&own, "DROP TABLE consumer").await;
+    run(&own, "CREATE TABLE consumer (name TEXT PRIMARY KEY, position BIGINT NOT NULL)").await;
+    run(&own, "INSERT INTO consumer VALUES ('notes', 4)").await;
+    let update = match &database {
+        Database::Sqlite(_) => include_str!("../../migrations/sqlite/0003_consumers.sql"),
+        Database::Postgres { .. } => include_str!("../../migrations/postgres/0003_consumers.sql"),
+    };
+    let mut tx = own.db().begin().await.unwrap();
+    db::on!(&mut tx, |c| sqlx::raw_sql(update).execute(c).await.map(drop)).unwrap();
+    tx.commit().await.unwrap();
+    let seen = Seen::default();
+    let task = start(&own, &source, &seen, 3);
+    until("the rest is applied", async || positions(&own).await == [6; 3]).await;
+    let tried: Vec<_> = seen.tried.lock().unwrap().iter().map(|it| it.0).collect();
+    assert_eq!(tried, [5, 6]);
+    own.close();
+    task.await.unwrap();
 }

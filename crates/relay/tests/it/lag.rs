@@ -84,6 +84,8 @@ async fn the_metrics_move(database: Database) {
     })
     .await;
 
+    assert_eq!(gauge("headway_relay_publishing", relayed), "1");
+
     moody.unavailable.store(true, SeqCst);
     server.kill();
     say(&journal, 7).await;
@@ -95,6 +97,7 @@ async fn the_metrics_move(database: Database) {
     })
     .await;
 
+    until("it does not publish", async || gauge("headway_relay_publishing", relayed) == "0").await;
     moody.broken.store(true, SeqCst);
     moody.unavailable.store(false, SeqCst);
     server.restart();
