@@ -3,10 +3,12 @@
 //! Statements are written once, in the dialect both understand (`$1`, `RETURNING`, `ON CONFLICT`); [`on!`] type-checks
 //! each of them against both drivers. Only the migrations are written twice, because only the DDL really differs.
 
+mod any;
 mod open;
 
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction};
 
+pub use any::fetch_any;
 pub use open::{Migrations, Options};
 
 /// The pools of one service's database.

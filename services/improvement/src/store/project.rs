@@ -1,4 +1,4 @@
-use db::{Tx, on};
+use db::{Tx, fetch_any, on};
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
 
@@ -71,33 +71,11 @@ pub(crate) async fn find(tx: &mut Tx, project_id: ProjectId) -> Result<Option<(P
 
 /// Those of the projects that exist, each with the URN its school has now.
 pub(crate) async fn find_all(tx: &mut Tx, ids: &[ProjectId]) -> Result<Vec<(Project, String)>> {
-    let rows: Vec<Row> = match tx {
-        Tx::Postgres(tx) => {
-            sqlx::query_as(
-                "SELECT project.document, school.urn
-                 FROM project LEFT JOIN school ON school.school_id = project.school_id
-                 WHERE project.project_id = ANY($1)",
-            )
-            .bind(ids.iter().map(|it| it.0).collect::<Vec<_>>())
-            .fetch_all(&mut **tx)
-            .await?
-        }
-        Tx::Sqlite(tx) => {
-            let mut rows = Vec::with_capacity(ids.len());
-            for id in ids {
-                let row = sqlx::query_as(
-                    "SELECT project.document, school.urn
-                     FROM project LEFT JOIN school ON school.school_id = project.school_id
-                     WHERE project.project_id = $1",
-                )
-                .bind(id)
-                .fetch_optional(&mut **tx)
-                .await?;
-                rows.extend(row);
-            }
-            rows
-        }
-    };
+    let ids: Vec<_> = ids.iter().map(|it| it.0).collect();
+    let sql = "SELECT project.document, school.urn
+               FROM project LEFT JOIN school ON school.school_id = project.school_id
+               WHERE project.project_id = ANY($1)";
+    let rows: Vec<Row> = fetch_any(tx, sql, &ids).await?;
     rows.into_iter().map(Row::read).collect()
 }
 

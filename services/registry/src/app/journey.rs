@@ -1,7 +1,10 @@
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use db::Tx;
+use futures::future::BoxFuture;
 use identity::{SchoolNumber, TrustId, Urn};
-use journal::text::Text;
+use journal::{Aggregate, Decision, Draft, text::Text};
 use rpc::{Ctx, Error, Page, Reason, Result, unchanged};
 use serde::{Deserialize, Serialize};
 
@@ -98,46 +101,52 @@ impl App {
                         ratings: new.ratings,
                         effective_on: new.effective_on,
                     };
-                    app.move_on(tx, &ctx2, opened, asked).await
+                    let history = journey::history(tx, opened.journey_id).await?;
+                    let (_, draft) = moved(&ctx2, &opened, &history, asked)?;
+                    app.journal.record(tx, &ctx2, vec![draft]).await?;
+                    now(tx, &ctx2, opened.journey_id).await
                 })
             })
             .await
     }
 
     pub async fn create_transition(&self, ctx: &Ctx, new: NewTransition) -> Result<JourneyView> {
-        let (app, ctx2) = (self.clone(), ctx.clone());
+        let context = ctx.clone();
         self.journal
-            .write(ctx, move |tx| {
-                Box::pin(async move {
-                    let journey = load(tx, &ctx2, new.journey_id).await?;
-                    unchanged(journey.version, new.expected_version)?;
-                    app.move_on(tx, &ctx2, journey, new).await
-                })
+            .decide(ctx, new.journey_id, move |case: Option<&Case>| {
+                let case = readable(case, &context, new.journey_id)?;
+                unchanged(case.journey.version, new.expected_version)?;
+                let (transition, draft) = moved(&context, &case.journey, &case.history, new)?;
+                let mut case = case.clone();
+                case.journey.version = transition.version;
+                case.history.transitions.push(transition);
+                let answer = case.seen(&context, None, None);
+                Ok(Decision { drafts: vec![draft], state: case, answer })
             })
             .await
     }
 
     pub async fn create_ratings(&self, ctx: &Ctx, new: NewRatings) -> Result<JourneyView> {
-        let (app, ctx2) = (self.clone(), ctx.clone());
+        let context = ctx.clone();
         self.journal
-            .write(ctx, move |tx| {
-                Box::pin(async move {
-                    let journey = load(tx, &ctx2, new.journey_id).await?;
-                    unchanged(journey.version, new.expected_version)?;
-                    let effective_on = new.effective_on.unwrap_or_else(|| ctx2.today());
-                    let history = journey::history(tx, journey.journey_id).await?;
-                    decide_rating(&history, effective_on, ctx2.today())?;
-                    let round = RatingRound {
-                        version: journey.version + 1,
-                        ratings: new.ratings,
-                        effective_on,
-                        recorded_at: ctx2.now,
-                    };
-                    let text = Text::new(new.rationale)?;
-                    let draft = event::journey_rated(ctx2.new_id(), &journey, &round, text)?;
-                    app.journal.record(tx, &ctx2, vec![draft]).await?;
-                    now(tx, &ctx2, journey.journey_id).await
-                })
+            .decide(ctx, new.journey_id, move |case: Option<&Case>| {
+                let case = readable(case, &context, new.journey_id)?;
+                unchanged(case.journey.version, new.expected_version)?;
+                let effective_on = new.effective_on.unwrap_or_else(|| context.today());
+                decide_rating(&case.history, effective_on, context.today())?;
+                let round = RatingRound {
+                    version: case.journey.version + 1,
+                    ratings: new.ratings,
+                    effective_on,
+                    recorded_at: context.now,
+                };
+                let text = Text::new(new.rationale)?;
+                let draft = event::journey_rated(context.new_id(), &case.journey, &round, text)?;
+                let mut case = case.clone();
+                case.journey.version = round.version;
+                case.history.rounds.push(round);
+                let answer = case.seen(&context, None, None);
+                Ok(Decision { drafts: vec![draft], state: case, answer })
             })
             .await
     }
@@ -201,45 +210,96 @@ impl App {
             .collect();
         page.cut(views, |it| it.transition.version)
     }
+}
 
-    /// Decides on a transition and records it.
-    async fn move_on(
+/// A journey with everything recorded of it, and the URN its school has now.
+#[derive(Clone, Debug)]
+struct Case {
+    journey: Journey,
+    history: History,
+    urn: Urn,
+}
+
+impl Case {
+    /// The journey on a date, as it was known at an instant.
+    fn seen(
         &self,
-        tx: &mut Tx,
         ctx: &Ctx,
-        journey: Journey,
-        asked: NewTransition,
-    ) -> Result<JourneyView> {
-        let history = journey::history(tx, journey.journey_id).await?;
-        let effective_on = asked.effective_on.unwrap_or_else(|| ctx.today());
-        let decision = {
-            let (kind, to, corrects) = (asked.kind, asked.to, asked.corrects);
-            let ratings = asked.ratings.clone();
-            let asked = Move { kind, to, corrects, ratings, effective_on };
-            decide(&history, &asked, ctx.today())?
-        };
-        let text = Text::new(asked.rationale.as_str())?;
-        let transition = Transition {
-            transition_id: TransitionId(ctx.new_id()),
-            journey_id: journey.journey_id,
-            version: journey.version + 1,
-            kind: asked.kind,
-            from: decision.from,
-            to: asked.to,
-            rationale: Some(asked.rationale),
-            evidence: asked.evidence,
-            ratings: asked.ratings,
-            effective_on,
-            recorded_at: ctx.now,
-            actor: ctx.caller.client_id.clone(),
-            corrects: asked.corrects,
-            suggested: decision.suggested,
-            quick: decision.quick,
-        };
-        let draft = event::journey_moved(&journey, &transition, text)?;
-        self.journal.record(tx, ctx, vec![draft]).await?;
-        now(tx, ctx, journey.journey_id).await
+        effective_on: Option<NaiveDate>,
+        known_at: Option<DateTime<Utc>>,
+    ) -> JourneyView {
+        let on = effective_on.unwrap_or_else(|| ctx.today());
+        JourneyView {
+            journey: self.journey,
+            urn: self.urn.clone(),
+            view: self.history.at(on, known_at.unwrap_or(DateTime::<Utc>::MAX_UTC)),
+            on,
+            asked_effective_on: effective_on,
+            asked_known_at: known_at,
+        }
     }
+}
+
+impl Aggregate for Case {
+    type Id = JourneyId;
+
+    fn load<'t>(
+        tx: &'t mut Tx,
+        ids: &'t [JourneyId],
+    ) -> BoxFuture<'t, Result<HashMap<JourneyId, Self>>> {
+        Box::pin(async move {
+            let found = journey::find_all(tx, ids).await?;
+            let schools: Vec<_> = found.iter().map(|(it, _)| it.school_id).collect();
+            let urns = school::urns(tx, &schools).await?;
+            let case = |(journey, history): (Journey, History)| {
+                let urn = urns.get(&journey.school_id)?.clone();
+                Some((journey.journey_id, Self { journey, history, urn }))
+            };
+            Ok(found.into_iter().filter_map(case).collect())
+        })
+    }
+}
+
+/// A journey of the caller's; another trust's does not exist.
+fn readable<'c>(case: Option<&'c Case>, ctx: &Ctx, journey_id: JourneyId) -> Result<&'c Case> {
+    case.filter(|it| ctx.within(it.journey.trust_id.0).is_ok())
+        .ok_or_else(|| Error::not_found("journey", journey_id))
+}
+
+/// Decides on a transition: what it is, and the event that tells of it.
+fn moved(
+    ctx: &Ctx,
+    journey: &Journey,
+    history: &History,
+    asked: NewTransition,
+) -> Result<(Transition, Draft)> {
+    let effective_on = asked.effective_on.unwrap_or_else(|| ctx.today());
+    let decision = {
+        let (kind, to, corrects) = (asked.kind, asked.to, asked.corrects);
+        let ratings = asked.ratings.clone();
+        let asked = Move { kind, to, corrects, ratings, effective_on };
+        decide(history, &asked, ctx.today())?
+    };
+    let text = Text::new(asked.rationale.as_str())?;
+    let transition = Transition {
+        transition_id: TransitionId(ctx.new_id()),
+        journey_id: journey.journey_id,
+        version: journey.version + 1,
+        kind: asked.kind,
+        from: decision.from,
+        to: asked.to,
+        rationale: Some(asked.rationale),
+        evidence: asked.evidence,
+        ratings: asked.ratings,
+        effective_on,
+        recorded_at: ctx.now,
+        actor: ctx.caller.client_id.clone(),
+        corrects: asked.corrects,
+        suggested: decision.suggested,
+        quick: decision.quick,
+    };
+    let draft = event::journey_moved(journey, &transition, text)?;
+    Ok((transition, draft))
 }
 
 /// The journey to open for a school or unit: a new one, or the one that was corrected away.
@@ -289,13 +349,6 @@ async fn view(
     known_at: Option<DateTime<Utc>>,
 ) -> Result<JourneyView> {
     let history = journey::history(tx, journey.journey_id).await?;
-    let on = effective_on.unwrap_or_else(|| ctx.today());
-    Ok(JourneyView {
-        urn: school::get(tx, journey.school_id).await?.details.urn,
-        view: history.at(on, known_at.unwrap_or(DateTime::<Utc>::MAX_UTC)),
-        journey,
-        on,
-        asked_effective_on: effective_on,
-        asked_known_at: known_at,
-    })
+    let urn = school::get(tx, journey.school_id).await?.details.urn;
+    Ok(Case { journey, history, urn }.seen(ctx, effective_on, known_at))
 }

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use db::{Tx, on};
+use db::{Tx, fetch_any, on};
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Reason, Result};
 use serde::{Serialize, de::DeserializeOwned};
@@ -52,6 +52,20 @@ pub(crate) async fn find(tx: &mut Tx, journey_id: JourneyId) -> Result<Option<Jo
         .bind(journey_id)
         .fetch_optional(c)
         .await)?)
+}
+
+/// Those of the journeys that exist, each with everything recorded of it.
+pub(crate) async fn find_all(tx: &mut Tx, ids: &[JourneyId]) -> Result<Vec<(Journey, History)>> {
+    let ids: Vec<_> = ids.iter().map(|it| it.0).collect();
+    let sql = "SELECT * FROM journey WHERE journey_id = ANY($1)";
+    let journeys: Vec<Journey> = fetch_any(tx, sql, &ids).await?;
+    let sql = "SELECT * FROM transition WHERE journey_id = ANY($1) ORDER BY journey_id, version";
+    let transitions = fetch_any(tx, sql, &ids).await?;
+    let sql = "SELECT * FROM rating_round WHERE journey_id = ANY($1) ORDER BY journey_id, version";
+    let rounds = fetch_any(tx, sql, &ids).await?;
+    let mut histories = by_journey(transitions, rounds)?;
+    let of = |it: Journey| (it, histories.remove(&it.journey_id).unwrap_or_default());
+    Ok(journeys.into_iter().map(of).collect())
 }
 
 /// The journey of a school, or of one of its units.
@@ -185,26 +199,33 @@ pub(crate) async fn histories(
     tx: &mut Tx,
     school_id: SchoolId,
 ) -> Result<HashMap<JourneyId, History>> {
-    let mut histories: HashMap<JourneyId, History> = HashMap::new();
-    let rows = on!(&mut *tx, |c| sqlx::query_as::<_, TransitionRow>(
+    let transitions = on!(&mut *tx, |c| sqlx::query_as(
         "SELECT t.* FROM transition t JOIN journey j ON j.journey_id = t.journey_id
          WHERE j.school_id = $1 ORDER BY t.journey_id, t.version"
     )
     .bind(school_id)
     .fetch_all(c)
     .await)?;
-    for row in rows {
-        let transition = Transition::try_from(row)?;
-        histories.entry(transition.journey_id).or_default().transitions.push(transition);
-    }
-    let rows = on!(tx, |c| sqlx::query_as::<_, RoundRow>(
+    let rounds = on!(tx, |c| sqlx::query_as(
         "SELECT r.* FROM rating_round r JOIN journey j ON j.journey_id = r.journey_id
          WHERE j.school_id = $1 ORDER BY r.journey_id, r.version"
     )
     .bind(school_id)
     .fetch_all(c)
     .await)?;
-    for row in rows {
+    by_journey(transitions, rounds)
+}
+
+fn by_journey(
+    transitions: Vec<TransitionRow>,
+    rounds: Vec<RoundRow>,
+) -> Result<HashMap<JourneyId, History>> {
+    let mut histories: HashMap<JourneyId, History> = HashMap::new();
+    for row in transitions {
+        let transition = Transition::try_from(row)?;
+        histories.entry(transition.journey_id).or_default().transitions.push(transition);
+    }
+    for row in rounds {
         histories.entry(row.journey_id).or_default().rounds.push(row.round()?);
     }
     Ok(histories)

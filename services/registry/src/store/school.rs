@@ -1,6 +1,6 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use db::{Tx, on};
+use db::{Tx, fetch_any, on};
 use identity::{SchoolId, SchoolNumber, TrustId, Urn};
 use rpc::{Error, Reason, Result};
 
@@ -89,6 +89,14 @@ pub(crate) async fn find(tx: &mut Tx, school_id: SchoolId) -> Result<Option<Scho
         .bind(school_id)
         .fetch_optional(c)
         .await)?)
+}
+
+/// The URNs that schools have now.
+pub(crate) async fn urns(tx: &mut Tx, ids: &[SchoolId]) -> Result<HashMap<SchoolId, Urn>> {
+    let ids: Vec<_> = ids.iter().map(|it| it.0).collect();
+    let sql = "SELECT school_id, urn FROM school WHERE school_id = ANY($1)";
+    let rows: Vec<(SchoolId, Urn)> = fetch_any(tx, sql, &ids).await?;
+    Ok(rows.into_iter().collect())
 }
 
 pub(crate) async fn get(tx: &mut Tx, school_id: SchoolId) -> Result<School> {
