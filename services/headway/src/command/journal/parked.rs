@@ -78,11 +78,11 @@ pub(crate) async fn skip(settings: &Overrides, which: Which, position: u64) -> R
         position,
         reason: which.reason,
     };
-    match operating.client.skip_parked(request).await?.into_inner().parked_at_position {
-        Some(next) => {
-            say(format_args!("passed over; the stream is parked at its next event, {next}"))?
-        }
-        None => say("passed over; nothing waited behind it, and the stream goes on")?,
-    }
+    let next = operating.client.skip_parked(request).await?.into_inner().parked_at_position;
+    let now = match next {
+        Some(next) => format!("the stream is parked at its next event, {next}"),
+        None => "nothing waited behind it, and the stream goes on".to_owned(),
+    };
+    say(format_args!("passed over; {now}"))?;
     Ok(())
 }
