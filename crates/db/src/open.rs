@@ -100,9 +100,13 @@ impl Db {
                 ("idle_in_transaction_session_timeout", "30000"),
                 ("lock_timeout", "30000"),
             ]);
+        let port = connect.get_port();
         let pool: PgPool = PgPoolOptions::new()
             .max_connections(options.readers + 2)
             .acquire_timeout(options.acquire_timeout)
+            .after_connect(move |_, _| {
+                Box::pin(async move { nodelay::set(port).map(drop).map_err(Into::into) })
+            })
             .connect_with(connect)
             .await?;
         let statement = format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", service.replace('"', ""));
