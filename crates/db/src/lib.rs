@@ -37,7 +37,7 @@ impl Db {
         match self {
             Self::Sqlite { readers, .. } => Ok(Tx::Sqlite(readers.begin().await?)),
             Self::Postgres(pool) => Ok(Tx::Postgres(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+                begin_whole(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
             )),
         }
     }
@@ -50,7 +50,7 @@ impl Db {
             Self::Sqlite { writer, .. } => {
                 Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
             }
-            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+            Self::Postgres(pool) => Ok(Tx::Postgres(begin_whole(pool, "BEGIN").await?)),
         }
     }
 
@@ -84,6 +84,14 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Begins in a task of its own. A caller who goes away in the middle of BEGIN would otherwise leave the connection in a
+/// transaction of which the pool does not know, and whoever gets it next would read an old snapshot, or write nothing.
+async fn begin_whole(pool: &PgPool, begin: &'static str) -> Result<Transaction<'static, Postgres>> {
+    let pool = pool.clone();
+    let task = tokio::spawn(async move { pool.begin_with(begin).await });
+    task.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 
 impl Tx {

@@ -15,8 +15,10 @@ mod event;
 mod follow;
 mod group;
 mod heads;
+mod hint;
 mod kind;
 mod listing;
+mod operate;
 pub mod proof;
 mod query;
 mod read;
@@ -24,15 +26,19 @@ mod reading;
 mod rebuild;
 mod service;
 mod subject;
+mod tail;
 pub mod text;
 mod upcast;
 mod write;
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, Weak},
+};
 
 use chrono::{DateTime, Utc};
 use db::{Db, Migrations, Tx};
-use futures::future::BoxFuture;
+use futures::{Stream, future::BoxFuture};
 use rpc::{Ctx, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -44,7 +50,7 @@ use group::Log;
 pub use as_of::{AsOf, Of};
 pub use compare::{Comparison, Difference};
 pub use event::{Draft, Recorded};
-pub use follow::{Handler, follow};
+pub use follow::{Carrier, Events, Follower, Handler, ParkedStream, Source};
 pub use heads::lock;
 pub use kind::{EventType, event_types};
 pub use proof::{Audit, Flaw, audit, verify};
@@ -92,6 +98,12 @@ pub struct Journal {
     log: Log,
     writer: write::Writer,
     news: Arc<watch::Sender<u64>>,
+    /// News from other processes.
+    hints: Arc<watch::Sender<u64>>,
+    listening: Arc<OnceLock<()>>,
+    instance: String,
+    recent: Arc<tail::Recent>,
+    followers: Arc<Mutex<BTreeMap<&'static str, Weak<follow::Followed>>>>,
     closing: CancellationToken,
     proof: Arc<proof::State>,
 }
@@ -106,13 +118,23 @@ impl Journal {
     /// Starts the writer over an open database.
     pub fn open(service: &'static str, db: Db, projection: impl Projection) -> Self {
         let news = Arc::new(watch::Sender::new(0));
+        let (instance, closing) = (rpc::new_id().to_string(), CancellationToken::new());
+        if let Db::Postgres(pool) = &db {
+            let (pool, heard) = (pool.clone(), news.subscribe());
+            tokio::spawn(hint::tell(pool, service, instance.clone(), heard, closing.clone()));
+        }
         let log = Log::new(service, db, Arc::new(projection));
         let proof = Arc::default();
         Self {
             writer: write::Writer::start(log.clone(), Arc::clone(&news), Arc::clone(&proof)),
             log,
             news,
-            closing: CancellationToken::new(),
+            hints: Arc::new(watch::Sender::new(0)),
+            listening: Arc::default(),
+            instance,
+            recent: Arc::default(),
+            followers: Arc::default(),
+            closing,
             proof,
         }
     }
@@ -137,6 +159,25 @@ impl Journal {
     /// Ends every subscription and signs no more, so that a server can stop.
     pub fn close(&self) {
         self.closing.cancel();
+    }
+
+    /// Every event after a position, then each new one once it is committed; ends when the journal closes.
+    pub fn subscribe(
+        &self,
+        after: i64,
+    ) -> impl Stream<Item = Result<Arc<Recorded>>> + Send + use<> {
+        tail::follow(self.clone(), None, after)
+    }
+
+    /// The newest position; 0 while there is none.
+    pub async fn head(&self) -> Result<i64> {
+        let mut tx = self.log.db.read().await?;
+        read::head(&mut tx, None).await
+    }
+
+    /// Resolves once the journal is closed.
+    pub async fn closed(&self) {
+        self.closing.cancelled().await;
     }
 
     /// Appends events to the log and projects them, in the transaction of [`Journal::write`].

@@ -41,13 +41,23 @@ impl Log {
         self.project(tx, events).await
     }
 
-    /// The one way from the log to the tables, live and on every replay.
+    /// The one way from the log to the tables, live and on every replay. What is about the journal itself makes nothing of
+    /// the service's state.
     pub(crate) async fn project(&self, tx: &mut Tx, events: &[Recorded]) -> Result<()> {
-        self.projection.project(tx, &self.current(events)?).await
+        for run in self.current(events)?.chunk_by(|a, b| is_own(a) == is_own(b)) {
+            if !run.iter().all(is_own) {
+                self.projection.project(tx, run).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Events as types of today: whatever is made of an event is made of this.
     pub(crate) fn current<'e>(&self, events: &'e [Recorded]) -> Result<Cow<'e, [Recorded]>> {
         self.reading.upcasts()?.current(events)
     }
+}
+
+fn is_own(event: &Recorded) -> bool {
+    event.kind.starts_with("headway.journal.v1.")
 }

@@ -1,6 +1,6 @@
 //! The journals of the services in this process, as the contract's `JournalService`.
 
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use axum::{
     Router,
@@ -10,28 +10,19 @@ use axum::{
 use contract::journal::{
     Checkpoint, ConsistencyProof, Event, GetCheckpointRequest, GetConsistencyProofRequest,
     GetInclusionProofRequest, InclusionProof, ListCheckpointKeysRequest,
-    ListCheckpointKeysResponse, ListEventsRequest, ListEventsResponse, SubscribeRequest,
+    ListCheckpointKeysResponse, ListEventsRequest, ListEventsResponse, ListParkedRequest,
+    ListParkedResponse, ReplayParkedRequest, ReplayParkedResponse, SkipParkedRequest,
+    SkipParkedResponse, SubscribeRequest,
     journal_service_server::{self as server, JournalServiceServer},
 };
-use futures::{
-    Stream, StreamExt, TryStreamExt,
-    stream::{self, BoxStream},
-};
+use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 use prost_reflect::DynamicMessage;
 use rpc::{Ctx, Error, Fault, Reach, Reason, Result};
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
-use crate::{
-    Filter, Journal, Recorded, list, listing,
-    read::{events, head},
-};
+use crate::{Journal, Recorded, list, listing, read::head, tail};
 
 const NAME: &str = "headway.journal.v1.JournalService";
-/// Events a subscription reads at once.
-const CHUNK: i64 = 256;
-/// How long a subscriber may sleep unwoken: another replica's commits wake nobody here.
-const NAP: Duration = Duration::from_millis(500);
 
 /// One or more services' journals behind one door.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +80,9 @@ rpc::doors! {
         ListCheckpointKeys => list_checkpoint_keys(ListCheckpointKeysRequest) -> ListCheckpointKeysResponse;
         GetInclusionProof => get_inclusion_proof(GetInclusionProofRequest) -> InclusionProof;
         GetConsistencyProof => get_consistency_proof(GetConsistencyProofRequest) -> ConsistencyProof;
+        ListParked => list_parked(ListParkedRequest) -> ListParkedResponse;
+        ReplayParked => replay_parked(ReplayParkedRequest) -> ReplayParkedResponse;
+        SkipParked => skip_parked(SkipParkedRequest) -> SkipParkedResponse;
     }
     also {
         type SubscribeStream = BoxStream<'static, Result<Event, tonic::Status>>;
@@ -110,54 +104,16 @@ rpc::doors! {
     }
 }
 
-/// Every event after a position, then each new one once it is committed. Holds at most one chunk in memory.
+/// Subscribes after a position that must exist.
 async fn subscribe(
     journal: Journal,
     trust_id: Option<uuid::Uuid>,
     after: u64,
-) -> Result<impl Stream<Item = Result<Recorded>> + Send> {
+) -> Result<impl Stream<Item = Result<Arc<Recorded>>> + Send> {
     let mut tx = journal.log.db.read().await?;
     let after = position("/after", after, head(&mut tx, trust_id).await?)?;
     drop(tx);
-    let filter = Filter { trust_id, ..Filter::default() };
-    let news = journal.news.subscribe();
-    let tail = Tail { journal, filter, after, news };
-    Ok(stream::try_unfold(tail, async |mut tail: Tail| {
-        let chunk = tail.next().await?;
-        Ok::<_, Error>(chunk.map(|it| (it, tail)))
-    })
-    .map_ok(|chunk| stream::iter(chunk.into_iter().map(Ok)))
-    .try_flatten())
-}
-
-struct Tail {
-    journal: Journal,
-    filter: Filter,
-    after: i64,
-    news: watch::Receiver<u64>,
-}
-
-impl Tail {
-    /// The next events, waiting for some; nothing once the journal closes.
-    async fn next(&mut self) -> Result<Option<Vec<Recorded>>> {
-        while !self.journal.closing.is_cancelled() {
-            self.news.mark_unchanged();
-            let mut tx = self.journal.log.db.read().await?;
-            let chunk = events(&mut tx, self.after, &self.filter, CHUNK).await?;
-            drop(tx);
-            if let Some(last) = chunk.last() {
-                let of_trust = self.filter.trust_id.is_some();
-                self.after = if of_trust { last.trust_position } else { last.position };
-                return Ok(Some(chunk));
-            }
-            tokio::select! {
-                () = self.journal.closing.cancelled() => break,
-                _ = self.news.changed() => {}
-                () = tokio::time::sleep(NAP) => {}
-            }
-        }
-        Ok(None)
-    }
+    Ok(tail::follow(journal, trust_id, after))
 }
 
 /// A position to go on from, refused when the log has not come that far.
@@ -170,31 +126,43 @@ fn position(pointer: &str, after: u64, head: i64) -> Result<i64> {
 
 /// An event as a caller of that reach sees it: a trust counts positions of its own.
 pub(crate) fn show(event: &Recorded, reach: Reach, rendered: bool) -> Result<Event> {
-    let position = match reach {
-        Reach::Platform => event.position,
-        Reach::Trust(_) => event.trust_position,
-    };
     let rendered = if rendered {
         Some(serde_json::from_value(render(event)?).map_err(Error::internal)?)
     } else {
         None
     };
-    Ok(Event {
-        position: u64::try_from(position).map_err(Error::internal)?,
-        event_id: event.event_id.to_string(),
-        trust_id: event.trust_id.to_string(),
-        stream: event.stream.clone(),
-        version: event.version,
-        r#type: event.kind.clone(),
-        effective_on: event.effective_on.map(|it| it.to_string()),
-        recorded_at: Some(event.recorded_at.into()),
-        corrects: event.corrects.map(|it| it.to_string()),
-        actor: event.actor.clone(),
-        correlation_id: event.correlation_id.to_string(),
-        causation_id: event.causation_id.map(|it| it.to_string()),
-        data: event.data.clone(),
-        rendered,
-    })
+    let shown = Event { rendered, ..Event::try_from(event)? };
+    match reach {
+        Reach::Platform => Ok(shown),
+        Reach::Trust(_) => {
+            let position = u64::try_from(event.trust_position).map_err(Error::internal)?;
+            Ok(Event { position, ..shown })
+        }
+    }
+}
+
+/// The event as the log counts, with its message undecoded.
+impl TryFrom<&Recorded> for Event {
+    type Error = Error;
+
+    fn try_from(event: &Recorded) -> Result<Self> {
+        Ok(Self {
+            position: u64::try_from(event.position).map_err(Error::internal)?,
+            event_id: event.event_id.to_string(),
+            trust_id: event.trust_id.to_string(),
+            stream: event.stream.clone(),
+            version: event.version,
+            r#type: event.kind.clone(),
+            effective_on: event.effective_on.map(|it| it.to_string()),
+            recorded_at: Some(event.recorded_at.into()),
+            corrects: event.corrects.map(|it| it.to_string()),
+            actor: event.actor.clone(),
+            correlation_id: event.correlation_id.to_string(),
+            causation_id: event.causation_id.map(|it| it.to_string()),
+            data: event.data.clone(),
+            rendered: None,
+        })
+    }
 }
 
 /// The event's message as canonical JSON, from the contract's descriptors.

@@ -9,11 +9,13 @@
 
 mod caller;
 mod database;
+mod nats;
 mod postgres;
 mod schema;
 
 pub use caller::{Answer, Caller, json, problem};
 pub use database::{Database, postgres_url};
+pub use nats::{Nats, nats_url};
 pub use schema::columns;
 
 /// Runs each test once per database, as `sqlite::name` and `postgres::name`.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::{
     command::{bench, client, demo, import, journal, serve},
@@ -146,6 +146,52 @@ enum Journal {
         #[command(flatten)]
         settings: Overrides,
     },
+    /// Streams that a service set aside because an event of another could not be applied
+    #[command(subcommand)]
+    Parked(Parked),
+}
+
+#[derive(Debug, Subcommand)]
+enum Parked {
+    /// List streams that were set aside, with the reason
+    List {
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Apply a stream's events from the parked one on, all or none, and let it go on
+    Replay {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Pass over exactly one event; what waits behind it stays parked until it is replayed
+    Skip {
+        #[command(flatten)]
+        which: Which,
+        /// Position of the event, as the list shows it
+        #[arg(long)]
+        position: u64,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+}
+
+/// One parked stream, and why something is done about it
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Which {
+    /// The service that follows
+    #[arg(long, value_enum)]
+    pub(crate) service: Service,
+    /// The service whose journal it follows
+    #[arg(long, value_enum)]
+    pub(crate) source: Service,
+    /// The stream, as the list shows it
+    #[arg(long)]
+    pub(crate) stream: String,
+    /// Why: recorded in the journal of the service that follows
+    #[arg(long)]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -172,6 +218,24 @@ enum Bench {
     Start {
         #[command(flatten)]
         settings: Overrides,
+    },
+    /// Subscribers' lag behind commit, and a subscriber that was stopped for a long time
+    Subscribe {
+        /// Events a second
+        #[arg(long, default_value_t = 1000)]
+        rate: u32,
+        /// How long to write at that rate
+        #[arg(long, default_value_t = 10)]
+        seconds: u32,
+        /// Events committed while the stopped subscriber is away
+        #[arg(long, default_value_t = 100_000)]
+        away: u32,
+        /// PostgreSQL to use instead of an SQLite file in a temporary folder
+        #[arg(long, value_name = "URL")]
+        database_url: Option<String>,
+        /// NATS server with JetStream; without it that way is not measured
+        #[arg(long, env = "HEADWAY_NATS_URL", value_name = "URL")]
+        nats_url: Option<String>,
     },
     /// Registers of 30 marks over REST: time to acknowledgement
     Register {
@@ -215,6 +279,19 @@ impl Cli {
             }
             Command::Journal(Journal::RotateKey { alone, settings }) => {
                 journal::rotate_key(&settings, alone)
+            }
+            Command::Journal(Journal::Parked(Parked::List { settings })) => {
+                journal::parked::list(&settings).await
+            }
+            Command::Journal(Journal::Parked(Parked::Replay { which, settings })) => {
+                journal::parked::replay(&settings, which).await
+            }
+            Command::Journal(Journal::Parked(Parked::Skip { which, position, settings })) => {
+                journal::parked::skip(&settings, which, position).await
+            }
+            Command::Bench(Bench::Subscribe { rate, seconds, away, database_url, nats_url }) => {
+                let plan = bench::subscribe::Plan { rate, seconds, away, database_url, nats_url };
+                bench::subscribe::run(plan).await
             }
             Command::Bench(Bench::Journal {
                 database_url,

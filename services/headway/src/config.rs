@@ -39,6 +39,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub database_url: Option<String>,
+    pub nats_url: Option<String>,
     pub keys_dir: Option<PathBuf>,
     pub connections: u32,
     pub log: String,
@@ -100,6 +101,10 @@ pub struct Overrides {
     #[arg(long, env = "HEADWAY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_url: Option<String>,
+    /// NATS server with JetStream that carries the journals' events
+    #[arg(long, env = "HEADWAY_NATS_URL", hide_env_values = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nats_url: Option<String>,
     /// Folder for keys
     #[arg(long, env = "HEADWAY_KEYS_DIR", value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! Services put together: their databases, their doors, and what follows what.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -8,8 +8,9 @@ use chrono::Duration;
 use dashboard::{Board, Peers};
 use db::{Db, Migrations, Options};
 use host::{Limits, Part, front};
-use journal::{Journal, Journals};
+use journal::{Follower, Journal, Journals, Source};
 use metrics_exporter_prometheus::PrometheusHandle;
+use relay::Nats;
 use rpc::{Caller, Ctx, Peer, Reach, Scope};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,9 @@ use crate::{
     config::{Config, Service},
     secrets::Secrets,
 };
+
+/// How long followers and relays have to end by themselves.
+const PARTING: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Services that run in this process.
 pub struct Deployment {
@@ -41,6 +45,9 @@ impl Deployment {
         for service in Service::ALL.into_iter().filter(|it| only.is_none_or(|only| only == *it)) {
             opened.open(config, service, &secrets).await?;
         }
+        if let Some(url) = &config.nats_url {
+            opened.nats = Some(Nats::connect(url).await.context("nats_url")?);
+        }
         let journals: Journals = opened.journals.iter().cloned().collect();
         let routes = std::mem::take(&mut opened.routes).add_service(journals.grpc());
         Ok(Self { secrets, opened, routes, shared: journals.rest() })
@@ -53,6 +60,12 @@ impl Deployment {
 
     pub(crate) fn journals(&self) -> &[Journal] {
         &self.opened.journals
+    }
+
+    /// What the services here follow, to be acted on rather than run.
+    pub(crate) fn followers(&self, config: &Config) -> Result<Vec<Follower>> {
+        let Self { secrets, opened, routes, .. } = self;
+        Reachable { config, here: opened, routes, secrets }.followers()
     }
 
     /// Starts what follows what, and serves until told to stop; gives the address once it listens.
@@ -68,9 +81,17 @@ impl Deployment {
         let address = listener.local_addr()?;
         let Self { secrets, opened, routes, shared } = self;
         let peers = Reachable { config, here: &opened, routes: &routes, secrets: &secrets };
-        let mut followers = peers.followers()?;
         let settings = config.journal.settings();
-        opened.journals.iter().for_each(|it| it.attest(&settings));
+        let mut tasks = JoinSet::new();
+        for follower in peers.followers()? {
+            tasks.spawn(follower.run());
+        }
+        for journal in &opened.journals {
+            journal.attest(&settings);
+            if let Some(nats) = &opened.nats {
+                tasks.spawn(nats.relay(journal.clone()));
+            }
+        }
         let shared = shared.merge(peers.board()?.unwrap_or_else(landing));
         let Opened { parts, journals, .. } = opened;
         let router = front(parts, shared, routes, secrets.tokens.clone(), metrics).await;
@@ -82,8 +103,11 @@ impl Deployment {
                 open.iter().for_each(Journal::close);
             });
             host::serve(listener, router, Limits::default(), stop).await;
-            followers.abort_all();
-            while followers.join_next().await.is_some() {}
+            // They end by themselves once the journals are closed, and give their leases back.
+            let ended = async { while tasks.join_next().await.is_some() {} };
+            drop(tokio::time::timeout(PARTING, ended).await);
+            tasks.abort_all();
+            while tasks.join_next().await.is_some() {}
             for journal in journals {
                 journal.db().close().await;
             }
@@ -106,6 +130,7 @@ struct Opened {
     parts: Vec<Part>,
     journals: Vec<Journal>,
     routes: Routes,
+    nats: Option<Nats>,
 }
 
 impl Opened {
@@ -181,23 +206,28 @@ struct Reachable<'a> {
 
 impl Reachable<'_> {
     /// What the services here follow.
-    fn followers(&self) -> Result<JoinSet<()>> {
-        let mut followers = JoinSet::new();
+    fn followers(&self) -> Result<Vec<Follower>> {
+        let mut followers = Vec::new();
         if let Some(app) = &self.here.intelligence {
-            let registry = self.system(Service::Registry, intelligence::NAME)?;
-            followers.spawn(app.clone().follow(registry));
+            followers.push(app.follow(self.source(Service::Registry, intelligence::NAME)?));
         }
         if let Some(app) = &self.here.improvement {
-            let registry = self.system(Service::Registry, improvement::NAME)?;
-            let intelligence = self.system(Service::Intelligence, improvement::NAME)?;
-            followers.spawn(app.clone().follow(registry, intelligence));
+            let registry = self.source(Service::Registry, improvement::NAME)?;
+            let intelligence = self.source(Service::Intelligence, improvement::NAME)?;
+            followers.push(app.follow_registry(registry));
+            followers.push(app.follow_intelligence(intelligence));
         }
         Ok(followers)
     }
 
     /// For a service of ours that follows another's journal.
-    fn system(&self, to: Service, from: &'static str) -> Result<Peer> {
-        self.channel(to, from, Reach::Platform, vec![Scope::JournalRead])
+    fn source(&self, of: Service, from: &'static str) -> Result<Source> {
+        let peer = self.channel(of, from, Reach::Platform, vec![Scope::JournalRead])?;
+        let source = Source::new(of.name(), peer);
+        Ok(match &self.here.nats {
+            Some(nats) => source.carried_by(Arc::new(nats.carrier())),
+            None => source,
+        })
     }
 
     fn channel(

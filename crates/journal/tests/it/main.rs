@@ -2,12 +2,16 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod commands;
+mod consumer;
+mod consuming;
 mod log;
 mod long;
 mod notes;
 mod opening;
+mod poison;
 mod proving;
 mod raw;
+mod readers;
 mod reading;
 mod rebuilding;
 mod signing;

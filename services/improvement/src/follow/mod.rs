@@ -3,25 +3,31 @@
 mod intelligence;
 mod registry;
 
-use rpc::{Error, Fault, Peer, Result};
+use journal::{Follower, Source};
+use rpc::{Error, Fault, Result};
 
 use crate::App;
 
 pub use intelligence::Signals;
 pub use registry::Schools;
 
+/// As many replicas can share the work.
+const SIGNAL_PARTITIONS: u16 = 4;
+
 impl App {
-    /// Follows the registry and the intelligence service until the journal is closed.
-    pub async fn follow(self, registry: Peer, intelligence: Peer) {
-        futures::future::join(
-            journal::follow(self.journal().clone(), "registry", registry, Schools),
-            journal::follow(self.journal().clone(), "intelligence", intelligence, Signals),
-        )
-        .await;
+    /// What follows the registry. A URN passes from one school to another, so order between schools matters: one
+    /// partition.
+    pub fn follow_registry(&self, registry: Source) -> Follower {
+        Follower::new(self.journal().clone(), registry, Schools)
+    }
+
+    /// What follows the intelligence service. One signal has nothing to do with another.
+    pub fn follow_intelligence(&self, intelligence: Source) -> Follower {
+        Follower::new(self.journal().clone(), intelligence, Signals).partitions(SIGNAL_PARTITIONS)
     }
 }
 
-/// A value another service wrote. One that cannot be read holds this follower up, with the cause in its log.
+/// A value another service wrote. One that cannot be read parks its stream, with the cause.
 fn told<T>(parsed: Result<T, Fault>) -> Result<T> {
     parsed.map_err(Error::internal)
 }

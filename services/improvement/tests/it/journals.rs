@@ -6,7 +6,7 @@ use contract::{intelligence, registry};
 use db::Tx;
 use futures::future::BoxFuture;
 use improvement::App;
-use journal::{Draft, Journal, Journals, Projection, Recorded};
+use journal::{Draft, Journal, Journals, Projection, Recorded, Source};
 use rpc::Ctx;
 use serde_json::json;
 use testkit::{Caller, Database};
@@ -73,7 +73,9 @@ async fn schools_and_signals_arrive_by_themselves(database: Database) {
         let journals: Journals = [journal.clone()].into_iter().collect();
         Caller::platform().peer(Routes::new(journals.grpc()))
     };
-    let following = tokio::spawn(app.clone().follow(peer(&registry), peer(&intelligence)));
+    let schools = app.follow_registry(Source::new("registry", peer(&registry)));
+    let signals = app.follow_intelligence(Source::new("intelligence", peer(&intelligence)));
+    let following = tokio::spawn(futures::future::join(schools.run(), signals.run()));
     record(&intelligence, trust_id, intelligence::FeedCreated::default()).await;
     record(&intelligence, trust_id, raised).await;
 

@@ -10,8 +10,7 @@ mod signal;
 mod standing;
 
 use db::Db;
-use journal::Journal;
-use rpc::Peer;
+use journal::{Follower, Journal, Source};
 
 use crate::{NAME, pupil_key::MasterKey, store};
 
@@ -40,8 +39,9 @@ impl App {
         &self.journal
     }
 
-    /// Learns of schools from the registry's journal, until this service's journal is closed.
-    pub async fn follow(self, registry: Peer) {
-        journal::follow(self.journal.clone(), "registry", registry, RegistryFollower).await;
+    /// Learns of schools from the registry's journal. A URN passes from one school to another, so order between
+    /// schools matters: one partition.
+    pub fn follow(&self, registry: Source) -> Follower {
+        Follower::new(self.journal.clone(), registry, RegistryFollower)
     }
 }

@@ -5,6 +5,7 @@ mod guarded;
 pub(crate) mod journal;
 mod message_db;
 mod scratch;
+pub(crate) mod subscribe;
 
 use std::{
     process::Stdio,

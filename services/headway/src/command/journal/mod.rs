@@ -1,6 +1,7 @@
 //! What an operator does with the journals.
 
 mod export;
+pub(crate) mod parked;
 mod prove;
 mod rebuild;
 mod rotate_key;
