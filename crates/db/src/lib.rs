@@ -3,13 +3,15 @@
 //! Statements are written once, in the dialect both understand (`$1`, `RETURNING`, `ON CONFLICT`); [`on!`] type-checks
 //! each of them against both drivers. Only the migrations are written twice, because only the DDL really differs.
 
+mod access;
 mod any;
 mod open;
+mod promises;
 
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction, types::Uuid};
 
 pub use any::fetch_any;
-pub use open::{Migrations, Options};
+pub use open::{Access, Migrations, Options};
 
 /// The pools of one service's database.
 #[derive(Clone, Debug)]
@@ -29,18 +31,43 @@ pub enum Tx {
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// Whose rows a transaction sees.
+///
+/// `PostgreSQL` holds every statement to it by row-level security; a transaction that names nobody sees nothing. It
+/// travels with BEGIN, so it costs no round trip, and it ends with the transaction, so no pooled connection keeps it.
+/// `SQLite` has no such thing: there the `WHERE` of each statement is all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenant {
+    /// The service itself, across trusts.
+    Platform,
+    Trust(Uuid),
+}
+
+impl From<Option<Uuid>> for Tenant {
+    /// A caller confined to no trust is the platform's.
+    fn from(trust_id: Option<Uuid>) -> Self {
+        trust_id.map_or(Self::Platform, Self::Trust)
+    }
+}
+
 impl Db {
-    /// Begins a transaction that only reads, from one snapshot.
+    /// Begins a transaction that only reads, from one snapshot, across trusts.
     pub async fn read(&self) -> Result<Tx> {
+        self.read_as(Tenant::Platform).await
+    }
+
+    /// Begins a transaction that only reads, from one snapshot, what that tenant may see.
+    pub async fn read_as(&self, tenant: Tenant) -> Result<Tx> {
         match self {
             Self::Sqlite { readers, .. } => Ok(Tx::Sqlite(readers.begin().await?)),
-            Self::Postgres(pool) => Ok(Tx::Postgres(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
-            )),
+            Self::Postgres(pool) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Ok(Tx::Postgres(pool.begin_with(AssertSqlSafe(scoped(begin, tenant))).await?))
+            }
         }
     }
 
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write, across trusts: a group commits operations of several.
     pub async fn begin(&self) -> Result<Tx> {
         match self {
             // A deferred SQLite transaction that later writes can fail with SQLITE_BUSY at once; taking the write
@@ -48,7 +75,10 @@ impl Db {
             Self::Sqlite { writer, .. } => {
                 Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
             }
-            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+            Self::Postgres(pool) => {
+                let begin = AssertSqlSafe(scoped("BEGIN", Tenant::Platform));
+                Ok(Tx::Postgres(pool.begin_with(begin).await?))
+            }
         }
     }
 
@@ -60,7 +90,8 @@ impl Db {
                 Ok(Tx::Sqlite(writer.begin_with(begin).await?))
             }
             Self::Postgres(pool) => {
-                let begin = AssertSqlSafe(format!("BEGIN; {postgres}"));
+                let begin = scoped("BEGIN", Tenant::Platform);
+                let begin = AssertSqlSafe(format!("{begin}; {postgres}"));
                 Ok(Tx::Postgres(pool.begin_with(begin).await?))
             }
         }
@@ -81,6 +112,13 @@ impl Db {
             }
             Self::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+fn scoped(begin: &str, tenant: Tenant) -> String {
+    match tenant {
+        Tenant::Platform => format!("{begin}; SET LOCAL headway.tenant = 'platform'"),
+        Tenant::Trust(trust_id) => format!("{begin}; SET LOCAL headway.tenant = '{trust_id}'"),
     }
 }
 

@@ -74,7 +74,7 @@ impl Journals {
         }
         let filter =
             Filter { trust_id: ctx.own_trust(), kind: request.r#type, stream: request.subject };
-        let mut tx = journal.log.db.read().await?;
+        let mut tx = journal.log.db.read_as(filter.trust_id.into()).await?;
         let head = head(&mut tx, filter.trust_id).await?;
         let after = position("/after", request.after, head)?;
         let recorded = events(&mut tx, after, &filter, i64::from(size)).await?;
@@ -117,7 +117,7 @@ async fn subscribe(
     trust_id: Option<uuid::Uuid>,
     after: u64,
 ) -> Result<impl Stream<Item = Result<Recorded>> + Send> {
-    let mut tx = journal.log.db.read().await?;
+    let mut tx = journal.log.db.read_as(trust_id.into()).await?;
     let after = position("/after", after, head(&mut tx, trust_id).await?)?;
     drop(tx);
     let filter = Filter { trust_id, ..Filter::default() };
@@ -143,7 +143,7 @@ impl Tail {
     async fn next(&mut self) -> Result<Option<Vec<Recorded>>> {
         while !self.journal.closing.is_cancelled() {
             self.news.mark_unchanged();
-            let mut tx = self.journal.log.db.read().await?;
+            let mut tx = self.journal.log.db.read_as(self.filter.trust_id.into()).await?;
             let chunk = events(&mut tx, self.after, &self.filter, CHUNK).await?;
             drop(tx);
             if let Some(last) = chunk.last() {

@@ -14,6 +14,7 @@ mod schema;
 
 pub use caller::{Answer, Caller, json, problem};
 pub use database::{Database, postgres_url};
+pub use postgres::Server;
 pub use schema::columns;
 
 /// Runs each test once per database, as `sqlite::name` and `postgres::name`.

@@ -1,6 +1,13 @@
 //! The journal's promises, on both databases.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may panic, and tells its figures"
+)]
 
+mod access;
 mod commands;
 mod log;
 mod notes;

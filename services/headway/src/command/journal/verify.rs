@@ -1,5 +1,5 @@
 use anyhow::{Context, Result, bail};
-use db::Db;
+use db::{Access, Db};
 use host::telemetry;
 use journal::{Journal, rebuild, verify as verify_log};
 use sqlx::{AssertSqlSafe, Executor};
@@ -49,7 +49,7 @@ async fn replay(config: &Config, service: Service, journal: &Journal) -> Result<
     let folder = tempfile::tempdir()?;
     let schema = format!("{}_rebuilt_{}", service.name(), rpc::new_id().simple());
     let elsewhere = Config { data_dir: folder.path().to_owned(), ..config.clone() };
-    let empty = database(&elsewhere, service, &schema, migrations).await?;
+    let empty = database(&elsewhere, service, &schema, migrations, Access::Owner).await?;
     let compared = rebuild(journal, &empty).await;
     if let Db::Postgres(pool) = &empty {
         pool.execute(AssertSqlSafe(format!("DROP SCHEMA \"{schema}\" CASCADE"))).await?;
