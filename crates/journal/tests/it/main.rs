@@ -9,7 +9,12 @@
 
 mod access;
 mod commands;
+mod limits;
 mod log;
+mod model;
 mod notes;
+#[cfg(target_os = "linux")]
+mod power;
+mod race;
 mod subscribing;
 mod writing;
