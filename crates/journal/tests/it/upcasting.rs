@@ -4,7 +4,8 @@ use contract::registry::{SchoolLeft, TrustCreated, UnitCreated};
 use db::{Migrations, Tx, on};
 use futures::future::BoxFuture;
 use journal::{
-    AsOf, Handler, Journal, Journals, Of, Projection, Recorded, Upcast, rebuild, rebuild_in_place,
+    AsOf, Follower, Handler, Journal, Journals, Of, Projection, Recorded, Source, Upcast, rebuild,
+    rebuild_in_place,
 };
 use prost::{Message, Name};
 use rpc::{Ctx, Error, Result};
@@ -149,7 +150,8 @@ async fn followed(
     let peer = Caller::platform().peer(tonic::service::Routes::new(journals.grpc()));
     let seen = Arc::new(Mutex::new(Vec::new()));
     let handler = Seen(Arc::clone(&seen));
-    let task = tokio::spawn(journal::follow(follower.clone(), "registry", peer, handler));
+    let source = Source::new("registry", peer);
+    let task = tokio::spawn(Follower::new(follower.clone(), source, handler).run());
     for _ in 0..100 {
         if seen.lock().await.len() >= count {
             break;
