@@ -84,7 +84,7 @@ impl Demo {
 }
 
 /// The Python that `./test` has given what the outside callers need.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let local = root().join("target/python/bin/python");
     let named = std::env::var_os("HEADWAY_PYTHON").map(PathBuf::from);
     let python = named.unwrap_or(local);

@@ -4,6 +4,8 @@
 mod access;
 mod demonstration;
 mod durability;
+mod events;
+mod proofs;
 mod refusals;
 mod running;
 mod story;

@@ -104,6 +104,7 @@ async fn tell(deployed: &mut Deployed) {
     let said = String::from_utf8_lossy(&verified.stdout).into_owned();
     assert!(verified.status.success(), "{said}{}", String::from_utf8_lossy(&verified.stderr));
     assert!(said.contains("equals its replay") && said.contains("0 flaws"), "{said}");
+    rebuilt(deployed);
 
     deployed.start().await;
     let improvement = deployed.client(2, &cast.admin);
@@ -260,6 +261,19 @@ async fn journey(deployed: &Deployed, cast: &Cast) -> Value {
     moved
 }
 
+/// The tables are made again from the journals, beside the services' databases and in them.
+fn rebuilt(deployed: &Deployed) {
+    for way in [&["journal", "rebuild"][..], &["journal", "rebuild", "--in-place"]] {
+        let arguments: Vec<&str> =
+            way.iter().copied().chain(deployed.arguments.iter().map(String::as_str)).collect();
+        let rebuilt = command(deployed.data(), &arguments);
+        let said = String::from_utf8_lossy(&rebuilt.stdout).into_owned();
+        assert!(rebuilt.status.success(), "{said}{}", String::from_utf8_lossy(&rebuilt.stderr));
+        assert_eq!(said.matches("events replayed").count(), 3, "{said}");
+        assert!(said.contains("equals its replay") && !said.contains("DIFFERS"), "{said}");
+    }
+}
+
 /// The trust's own journals, dense from 1, hold what was done.
 async fn proven(deployed: &Deployed, cast: &Cast) {
     for (index, (service, expected)) in [
@@ -277,6 +291,11 @@ async fn proven(deployed: &Deployed, cast: &Cast) {
             events.iter().map(|it| it["position"].as_str().unwrap().parse().unwrap()).collect();
         assert_eq!(positions, (1..=events.len() as u64).collect::<Vec<_>>(), "{service}");
         assert!(events.iter().any(|it| it["type"] == expected), "{service}: {listed}");
+        for event in events {
+            let marked = &journal::event_types()[event["type"].as_str().unwrap()];
+            let kind = event["stream"].as_str().unwrap().split('/').next().unwrap();
+            assert_eq!(kind, marked.stream_kind, "the contract says in which streams: {event}");
+        }
         assert!(!listed.to_string().contains("P12"), "no pupil's id in {service}");
     }
 }

@@ -21,8 +21,8 @@ where
                 let list = vec!["?"; length].join(", ");
                 let sql = sql.replace("= ANY($1)", &format!("IN ({list})"));
                 let mut query = sqlx::query_as(AssertSqlSafe(sql));
-                let last = chunk.last().into_iter().cycle();
-                for id in chunk.iter().chain(last).take(length) {
+                let filling = chunk.last().into_iter().cycle();
+                for id in chunk.iter().chain(filling).take(length) {
                     query = query.bind(id);
                 }
                 rows.append(&mut query.fetch_all(&mut **tx).await?);

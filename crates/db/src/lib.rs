@@ -5,11 +5,13 @@
 
 mod any;
 mod open;
+mod scratch;
 
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction};
 
 pub use any::fetch_any;
 pub use open::{Migrations, Options};
+pub use scratch::Scratch;
 
 /// The pools of one service's database.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Executor, PgPool, Result, SqlitePool,
+    AssertSqlSafe, Connection, Executor, PgPool, Result, SqlitePool,
     migrate::{Migration, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -35,6 +35,10 @@ impl Migrations {
             sqlite: sqlite.iter().cloned().collect(),
             postgres: postgres.iter().cloned().collect(),
         }
+    }
+
+    pub(crate) fn sqlite(&self) -> &[Migration] {
+        &self.sqlite
     }
 
     /// Adds those of a shared crate; numbers must not clash.
@@ -76,6 +80,10 @@ impl Db {
         let writer: SqlitePool = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(options.acquire_timeout)
+            // A full disk makes SQLite end some transactions by itself, which leaves the driver believing in them.
+            .before_acquire(|connection, _| {
+                Box::pin(async move { Ok(!connection.is_in_transaction()) })
+            })
             .connect_with(connect.clone())
             .await?;
         Migrator::with_migrations(migrations.sqlite).run(&writer).await?;

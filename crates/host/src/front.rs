@@ -12,6 +12,7 @@ use axum::{
 use db::Db;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rpc::{Error, Reason, auth::identify, token::Keys};
+use tokio::sync::watch;
 use tonic::{body::Body, service::Routes};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -23,6 +24,8 @@ pub struct Part {
     pub name: &'static str,
     pub rest: Router,
     pub db: Db,
+    /// What is wrong with its journal, once something is: it is not written any more.
+    pub damage: watch::Receiver<Option<String>>,
 }
 
 /// One router for REST, gRPC, health, metrics and documents, which knows its callers by their tokens. `shared` is what

@@ -24,12 +24,16 @@ pub(crate) fn routes(parts: Arc<Vec<Part>>, metrics: PrometheusHandle) -> Router
         .route("/metrics", get(async move |caller| show_metrics(caller, &metrics)))
 }
 
-/// Whether every service's database answers; says which does not.
+/// Whether every service's database answers and its journal may be written; says which does not.
 async fn ready(parts: Arc<Vec<Part>>) -> Response {
     let mut services = serde_json::Map::new();
     let mut status = StatusCode::OK;
     for part in parts.iter() {
         let state = match part.db.ping().await {
+            Ok(()) if part.damage.borrow().is_some() => {
+                status = StatusCode::SERVICE_UNAVAILABLE;
+                "its journal is damaged: it is read but not written; see the log"
+            }
             Ok(()) => "ready",
             Err(error) => {
                 tracing::warn!(service = part.name, %error, "not ready");

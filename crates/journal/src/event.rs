@@ -138,6 +138,11 @@ impl Recorded {
     ///
     /// Nobody can guess an event from its leaf: its id alone holds 74 random bits.
     pub fn leaf(&self) -> [u8; 32] {
+        self.leaf_over(&self.content_hash())
+    }
+
+    /// The leaf of an event whose content hash is known; `data` is not looked at.
+    pub(crate) fn leaf_over(&self, content_hash: &[u8]) -> [u8; 32] {
         hash(
             &[0],
             [
@@ -154,7 +159,7 @@ impl Recorded {
                 self.actor.as_bytes(),
                 self.correlation_id.as_bytes(),
                 id(self.causation_id.as_ref()),
-                &self.content_hash(),
+                content_hash,
             ],
         )
     }

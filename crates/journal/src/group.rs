@@ -16,6 +16,7 @@ use crate::{
     command::Command,
     heads::{Heads, Refusal, lock},
     read,
+    reading::Reading,
     write::Job,
 };
 
@@ -25,12 +26,14 @@ pub(crate) struct Log {
     pub(crate) service: &'static str,
     pub(crate) db: Db,
     pub(crate) projection: Arc<dyn Projection>,
+    pub(crate) reading: Arc<Reading>,
     heads: Arc<Mutex<Heads>>,
 }
 
 impl Log {
     pub(crate) fn new(service: &'static str, db: Db, projection: Arc<dyn Projection>) -> Self {
-        Self { service, db, projection, heads: Arc::default() }
+        let reading = Reading::new(&*projection);
+        Self { service, db, projection, reading, heads: Arc::default() }
     }
 
     /// Appends and projects the events of one operation, in its transaction.
@@ -48,24 +51,9 @@ impl Log {
         let events = drafts.into_iter().map(|it| Recorded::unplaced(ctx, it)).collect();
         let events = append::alone(tx, &mut heads, events).await?;
         drop(heads);
-        self.project(tx, &events).await?;
+        self.take_in(tx, &events).await?;
         Ok(events)
     }
-
-    /// Projects what is not about the journal itself.
-    pub(crate) async fn project(&self, tx: &mut Tx, events: &[Recorded]) -> Result<()> {
-        for run in events.chunk_by(|a, b| is_own(a) == is_own(b)) {
-            if !run.iter().all(is_own) {
-                self.projection.project(tx, run).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether an event is about the journal itself, and so makes nothing of the service's state.
-fn is_own(event: &Recorded) -> bool {
-    event.kind.starts_with("headway.journal.v1.")
 }
 
 pub(crate) struct Group {
@@ -190,7 +178,7 @@ impl Group {
                 events.append(&mut it.events);
             }
         }
-        self.log.project(tx, &events).await?;
+        self.log.take_in(tx, &events).await?;
         for it in &mut kept {
             if it.command.promise().is_none() {
                 continue;

@@ -7,18 +7,28 @@
 mod aggregate;
 mod answer;
 mod append;
+mod as_of;
 mod command;
+mod compare;
+mod described;
 mod event;
 mod follow;
 mod group;
 mod heads;
 mod hint;
+mod kind;
+mod listing;
 mod operate;
+pub mod proof;
+mod query;
 mod read;
+mod reading;
 mod rebuild;
 mod service;
+mod subject;
 mod tail;
 pub mod text;
+mod upcast;
 mod write;
 
 use std::{
@@ -37,12 +47,18 @@ use tokio_util::sync::CancellationToken;
 pub use aggregate::{Aggregate, Decision};
 use group::Log;
 
+pub use as_of::{AsOf, Of};
+pub use compare::{Comparison, Difference};
 pub use event::{Draft, Recorded};
 pub use follow::{Carrier, Events, Follower, Handler, ParkedStream, Source};
 pub use heads::lock;
+pub use kind::{EventType, event_types};
+pub use proof::{Audit, Flaw, audit, verify};
+pub use query::{Query, explain, list};
 pub use read::{Filter, events};
-pub use rebuild::{Comparison, Flaw, rebuild, verify};
+pub use rebuild::{Rebuilt, rebuild, rebuild_in_place};
 pub use service::Journals;
+pub use upcast::Upcast;
 
 /// The tables every service has: events, texts, idempotent answers and consumer positions. Numbers below 100 are ours.
 pub fn migrations() -> Migrations {
@@ -53,6 +69,16 @@ pub fn migrations() -> Migrations {
 pub trait Projection: Send + Sync + 'static {
     /// The tables derived from the journal alone, those that refer to others first.
     fn tables(&self) -> &'static [&'static str];
+
+    /// The migrations that make an empty database of the service, to replay events into.
+    fn schema(&self) -> Migrations {
+        migrations()
+    }
+
+    /// How events of types that are no longer written are read, of this service's journal and of those it follows.
+    fn upcasts(&self) -> &'static [Upcast] {
+        &[]
+    }
 
     /// Writes what events change, in their order. A type it does not know is an error: skipping one would lose state.
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>>;
@@ -79,6 +105,7 @@ pub struct Journal {
     recent: Arc<tail::Recent>,
     followers: Arc<Mutex<BTreeMap<&'static str, Weak<follow::Followed>>>>,
     closing: CancellationToken,
+    proof: Arc<proof::State>,
 }
 
 impl std::fmt::Debug for Journal {
@@ -97,8 +124,9 @@ impl Journal {
             tokio::spawn(hint::tell(pool, service, instance.clone(), heard, closing.clone()));
         }
         let log = Log::new(service, db, Arc::new(projection));
+        let proof = Arc::default();
         Self {
-            writer: write::Writer::start(log.clone(), Arc::clone(&news)),
+            writer: write::Writer::start(log.clone(), Arc::clone(&news), Arc::clone(&proof)),
             log,
             news,
             hints: Arc::new(watch::Sender::new(0)),
@@ -107,6 +135,7 @@ impl Journal {
             recent: Arc::default(),
             followers: Arc::default(),
             closing,
+            proof,
         }
     }
 
@@ -122,7 +151,12 @@ impl Journal {
         &*self.log.projection
     }
 
-    /// Ends every subscription, so that a server can stop.
+    /// Whether every event can be read: fails at start rather than at the first old event.
+    pub fn check(&self) -> Result<()> {
+        self.log.reading.check()
+    }
+
+    /// Ends every subscription and signs no more, so that a server can stop.
     pub fn close(&self) {
         self.closing.cancel();
     }

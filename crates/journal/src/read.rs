@@ -17,7 +17,7 @@ pub struct Filter {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(crate) struct Row {
     position: i64,
     trust_position: i64,
     trust_id: Uuid,

@@ -8,9 +8,11 @@ use axum::{
     response::{IntoResponse, Response, Sse, sse},
 };
 use contract::journal::{
-    Event, ListEventsRequest, ListEventsResponse, ListParkedRequest, ListParkedResponse,
-    ReplayParkedRequest, ReplayParkedResponse, SkipParkedRequest, SkipParkedResponse,
-    SubscribeRequest,
+    Checkpoint, ConsistencyProof, Event, GetCheckpointRequest, GetConsistencyProofRequest,
+    GetInclusionProofRequest, InclusionProof, ListCheckpointKeysRequest,
+    ListCheckpointKeysResponse, ListEventsRequest, ListEventsResponse, ListParkedRequest,
+    ListParkedResponse, ReplayParkedRequest, ReplayParkedResponse, SkipParkedRequest,
+    SkipParkedResponse, SubscribeRequest,
     journal_service_server::{self as server, JournalServiceServer},
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
@@ -18,15 +20,9 @@ use prost_reflect::DynamicMessage;
 use rpc::{Ctx, Error, Fault, Reach, Reason, Result};
 use serde_json::{Value, json};
 
-use crate::{
-    Filter, Journal, Recorded,
-    read::{events, head},
-    tail,
-};
+use crate::{Journal, Recorded, list, listing, read::head, tail};
 
 const NAME: &str = "headway.journal.v1.JournalService";
-const PAGE_CAP: u32 = 1000;
-const PAGE_DEFAULT: u32 = 100;
 
 /// One or more services' journals behind one door.
 #[derive(Clone, Debug, Default)]
@@ -62,29 +58,28 @@ impl Journals {
         request: ListEventsRequest,
     ) -> Result<ListEventsResponse> {
         let journal = self.of(&request.service)?;
-        let size = request.page_size.unwrap_or(PAGE_DEFAULT);
-        if size == 0 || size > PAGE_CAP {
-            let fault = Fault::invalid(format!("must be 1 to {PAGE_CAP}"));
-            return Err(Error::field("/pageSize", fault));
-        }
-        let filter =
-            Filter { trust_id: ctx.own_trust(), kind: request.r#type, stream: request.subject };
         let mut tx = journal.log.db.read().await?;
-        let head = head(&mut tx, filter.trust_id).await?;
-        let after = position("/after", request.after, head)?;
-        let recorded = events(&mut tx, after, &filter, i64::from(size)).await?;
+        let head = head(&mut tx, ctx.own_trust()).await?;
+        let (query, size) = listing::read(ctx, &request, head)?;
+        let recorded = list(&mut tx, &query, size).await?;
         let events: Vec<Event> =
             recorded.iter().map(|it| show(it, ctx.caller.reach, true)).collect::<Result<_>>()?;
-        let full = events.len() == size as usize;
+        let full = i64::try_from(events.len()).is_ok_and(|it| it == size);
         let last = events.last().filter(|_| full).map(|it| it.position);
         let head = u64::try_from(head).map_err(Error::internal)?;
-        Ok(ListEventsResponse { events, next_after: last.unwrap_or(head), head })
+        let next_after = last.filter(|_| !query.newest_first).unwrap_or(head);
+        let next_before = last.filter(|_| query.newest_first);
+        Ok(ListEventsResponse { events, next_after, head, next_before })
     }
 }
 
 rpc::doors! {
     impl server::JournalService as "headway.journal.v1.JournalService" for Journals {
         ListEvents => list_events(ListEventsRequest) -> ListEventsResponse;
+        GetCheckpoint => get_checkpoint(GetCheckpointRequest) -> Checkpoint;
+        ListCheckpointKeys => list_checkpoint_keys(ListCheckpointKeysRequest) -> ListCheckpointKeysResponse;
+        GetInclusionProof => get_inclusion_proof(GetInclusionProofRequest) -> InclusionProof;
+        GetConsistencyProof => get_consistency_proof(GetConsistencyProofRequest) -> ConsistencyProof;
         ListParked => list_parked(ListParkedRequest) -> ListParkedResponse;
         ReplayParked => replay_parked(ReplayParkedRequest) -> ReplayParkedResponse;
         SkipParked => skip_parked(SkipParkedRequest) -> SkipParkedResponse;
@@ -130,7 +125,7 @@ fn position(pointer: &str, after: u64, head: i64) -> Result<i64> {
 }
 
 /// An event as a caller of that reach sees it: a trust counts positions of its own.
-fn show(event: &Recorded, reach: Reach, rendered: bool) -> Result<Event> {
+pub(crate) fn show(event: &Recorded, reach: Reach, rendered: bool) -> Result<Event> {
     let rendered = if rendered {
         Some(serde_json::from_value(render(event)?).map_err(Error::internal)?)
     } else {

@@ -17,6 +17,7 @@ use crate::{
     answer::{Keys, Promise},
     command::Command,
     group::{Group, Log},
+    proof::State,
 };
 
 /// Operations that may wait; more are refused with a hint to come back.
@@ -31,6 +32,7 @@ pub(crate) struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
     in_flight: Keys,
     waiting: Seats,
+    soundness: Arc<State>,
 }
 
 impl Journal {
@@ -48,10 +50,10 @@ impl Journal {
 }
 
 impl Writer {
-    pub(crate) fn start(log: Log, news: Arc<watch::Sender<u64>>) -> Self {
+    pub(crate) fn start(log: Log, news: Arc<watch::Sender<u64>>, soundness: Arc<State>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         tokio::spawn(run(log, jobs, news));
-        Self { queue, in_flight: Keys::default(), waiting: Seats::default() }
+        Self { queue, in_flight: Keys::default(), waiting: Seats::default(), soundness }
     }
 
     /// Queues a job and waits for its answer.
@@ -60,6 +62,7 @@ impl Writer {
         ctx: &Ctx,
         job: impl FnOnce(Asked<T>) -> Box<dyn Job>,
     ) -> Result<T> {
+        self.soundness.intact()?;
         let promise = Promise::enter(&self.in_flight, ctx)?;
         let seat = Seat::take(&self.waiting, &ctx.caller.client_id)?;
         let (reply, answer) = oneshot::channel();

@@ -167,7 +167,7 @@ pub fn status(reason: Reason) -> StatusCode {
         R::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         R::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         R::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-        R::Unavailable | R::StorageFull => StatusCode::SERVICE_UNAVAILABLE,
+        R::Unavailable | R::StorageFull | R::JournalDamaged => StatusCode::SERVICE_UNAVAILABLE,
         R::NotOffered => StatusCode::NOT_IMPLEMENTED,
     }
 }
@@ -184,6 +184,7 @@ pub fn code(reason: Reason) -> tonic::Code {
         | Reason::SchoolClosed
         | Reason::VersionMissing => Code::FailedPrecondition,
         Reason::MethodNotAllowed | Reason::PathUnknown | Reason::NotOffered => Code::Unimplemented,
+        Reason::JournalDamaged => Code::DataLoss,
         other => match status(other) {
             StatusCode::UNAUTHORIZED => Code::Unauthenticated,
             StatusCode::FORBIDDEN => Code::PermissionDenied,

@@ -1,6 +1,11 @@
 //! Credentials: signed tokens (RFC 7519, Ed25519) that say who holds them, whose data they reach and for what.
 
-use std::{fs, io, path::Path};
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use chrono::{DateTime, Duration, Utc};
 use ed25519_dalek::{
@@ -9,11 +14,16 @@ use ed25519_dalek::{
 };
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{Caller, Error, Reach, Reason, Result, Scope, parse_scope, scope_name};
 
 const ISSUER: &str = "headway";
+/// Seconds that clocks may differ by.
+const LEEWAY: i64 = 30;
+/// Tokens remembered at the most; beyond, all are forgotten.
+const REMEMBERED: usize = 10_000;
 
 /// What a token says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,6 +44,7 @@ struct Claims {
 pub struct Keys {
     encoding: EncodingKey,
     decoding: DecodingKey,
+    verified: Arc<Mutex<HashMap<[u8; 32], (Caller, i64)>>>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -64,6 +75,7 @@ impl Keys {
         Ok(Self {
             encoding: EncodingKey::from_ed_pem(pem.as_bytes()).map_err(io::Error::other)?,
             decoding: DecodingKey::from_ed_pem(public.as_bytes()).map_err(io::Error::other)?,
+            verified: Arc::default(),
         })
     }
 
@@ -90,20 +102,42 @@ impl Keys {
     }
 
     /// The holder of a token that is ours and in force.
+    ///
+    /// Checking a signature takes longer than all the rest of a short request: tokens are remembered by their hash
+    /// until they expire.
     pub fn verify(&self, token: &str) -> Result<Caller> {
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        match verified.get(&hash) {
+            Some((caller, expires)) if *expires + LEEWAY >= crate::now().timestamp() => {
+                return Ok(caller.clone());
+            }
+            _ => drop(verified),
+        }
+        let (caller, expires) = self.check(token)?;
+        verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if verified.len() >= REMEMBERED {
+            verified.clear();
+        }
+        verified.insert(hash, (caller.clone(), expires));
+        Ok(caller)
+    }
+
+    fn check(&self, token: &str) -> Result<(Caller, i64)> {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        validation.leeway = 30;
+        validation.leeway = LEEWAY.unsigned_abs();
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
             .map_err(|_| Error::new(Reason::Unauthenticated, "the token is not valid"))?
             .claims;
-        Ok(Caller {
+        let caller = Caller {
             client_id: claims.sub,
             reach: claims.trust.map_or(Reach::Platform, Reach::Trust),
             scopes: claims.scope.split(' ').filter_map(parse_scope).map(i32::from).collect(),
-        })
+        };
+        Ok((caller, claims.exp))
     }
 }
 
@@ -158,5 +192,15 @@ mod tests {
         assert!(keys(1).verify(&issue(&keys(1), Duration::hours(-1))).is_err(), "expired");
         assert!(keys(1).verify(&token[..token.len() - 2]).is_err(), "cut short");
         assert!(keys(1).verify("").is_err());
+    }
+
+    #[test]
+    fn a_remembered_token_expires_all_the_same() {
+        let keys = keys(1);
+        let short = issue(&keys, Duration::seconds(1 - LEEWAY));
+        assert!(keys.verify(&short).is_ok());
+        assert!(keys.verify(&short).is_ok());
+        std::thread::sleep(std::time::Duration::from_millis(2100));
+        assert!(keys.verify(&short).is_err());
     }
 }

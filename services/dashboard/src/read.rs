@@ -56,7 +56,10 @@ fn reason(status: &Status) -> &'static str {
 pub(crate) async fn trust(peer: Peer, trust_id: String) -> Section<Trust> {
     let mut client = RegistryServiceClient::new(peer);
     answer("The trust's name", async {
-        Ok(client.get_trust(GetTrustRequest { trust_id }).await?.into_inner())
+        Ok(client
+            .get_trust(GetTrustRequest { trust_id, ..GetTrustRequest::default() })
+            .await?
+            .into_inner())
     })
     .await
 }

@@ -89,11 +89,60 @@ enum Client {
 
 #[derive(Debug, Subcommand)]
 enum Journal {
-    /// Check each journal by itself, replay it from nothing, and compare the tables
+    /// Make the tables of each service again from its journal, and prove them equal to what there was
+    ///
+    /// Beside the service, which goes on meanwhile, unless told otherwise.
+    Rebuild {
+        /// Only this service's
+        #[arg(long, value_enum)]
+        service: Option<Service>,
+        /// In the service's own database, in one transaction: its writers wait
+        #[arg(long)]
+        in_place: bool,
+        /// Keep what the journal makes also where a table strayed from it
+        #[arg(long, requires = "in_place")]
+        accept: bool,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Check each journal against its tree and checkpoints, replay it from nothing, and compare the tables
     Verify {
         /// Only this service's
         #[arg(long, value_enum)]
         service: Option<Service>,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Print the proof that an event is in the log, as JSON that others can check
+    Prove {
+        /// Whose journal
+        #[arg(long, value_enum)]
+        service: Service,
+        /// The event, by its id
+        #[arg(long, value_name = "ID", required_unless_present = "position")]
+        event: Option<uuid::Uuid>,
+        /// The event, by its position in the log
+        #[arg(long, value_name = "N", conflicts_with = "event")]
+        position: Option<u64>,
+        /// Size of the checkpoint to prove against (default: the newest)
+        #[arg(long, value_name = "N")]
+        size: Option<u64>,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Print a journal with its checkpoints and keys, one JSON object a line
+    Export {
+        /// Whose journal
+        #[arg(long, value_enum)]
+        service: Service,
+        #[command(flatten)]
+        settings: Overrides,
+    },
+    /// Make a new key for signing checkpoints, and list all keys
+    RotateKey {
+        /// Sign with the new key alone: the old one is not to be trusted any more
+        #[arg(long)]
+        alone: bool,
         #[command(flatten)]
         settings: Overrides,
     },
@@ -214,8 +263,22 @@ impl Cli {
             Command::Client(Client::Create { name, trust, scope, days, settings }) => {
                 client::create(&settings, &name, trust, &scope, days)
             }
+            Command::Journal(Journal::Rebuild { service, in_place, accept, settings }) => {
+                let way =
+                    if in_place { journal::Way::InPlace { accept } } else { journal::Way::Beside };
+                journal::rebuild(&settings, service, way).await
+            }
             Command::Journal(Journal::Verify { service, settings }) => {
                 journal::verify(&settings, service).await
+            }
+            Command::Journal(Journal::Prove { service, event, position, size, settings }) => {
+                journal::prove(&settings, service, event, position, size).await
+            }
+            Command::Journal(Journal::Export { service, settings }) => {
+                journal::export(&settings, service).await
+            }
+            Command::Journal(Journal::RotateKey { alone, settings }) => {
+                journal::rotate_key(&settings, alone)
             }
             Command::Journal(Journal::Parked(Parked::List { settings })) => {
                 journal::parked::list(&settings).await

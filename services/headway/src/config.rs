@@ -1,9 +1,10 @@
 //! Settings: one type, read once, from the commented default file, a file of the operator's, and flags or environment.
 
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use journal::proof::Settings;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -44,7 +45,30 @@ pub struct Config {
     pub log: String,
     pub log_json: bool,
     pub peers: Peers,
+    pub journal: Proof,
     pub board: Board,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    pub name: Option<String>,
+    pub checkpoint_interval_ms: u64,
+    pub anchors: Vec<String>,
+    pub anchor_interval_s: u64,
+}
+
+impl Proof {
+    /// As the journals take it.
+    pub(crate) fn settings(&self) -> Settings {
+        // Reading an anchor cannot fail: what is no URL is a path.
+        let anchors = self.anchors.iter().filter_map(|it| it.parse().ok()).collect();
+        Settings {
+            checkpoint_interval: Duration::from_millis(self.checkpoint_interval_ms),
+            anchors,
+            anchor_interval: Duration::from_secs(self.anchor_interval_s),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -39,7 +39,8 @@ impl Deployment {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| config.data_dir.display().to_string())?;
         let folder = config.keys_dir();
-        let secrets = Secrets::open(&folder).with_context(|| folder.display().to_string())?;
+        let secrets = Secrets::open(&folder, config.journal.name.as_deref())
+            .with_context(|| folder.display().to_string())?;
         let mut opened = Opened::default();
         for service in Service::ALL.into_iter().filter(|it| only.is_none_or(|only| only == *it)) {
             opened.open(config, service, &secrets).await?;
@@ -80,11 +81,13 @@ impl Deployment {
         let address = listener.local_addr()?;
         let Self { secrets, opened, routes, shared } = self;
         let peers = Reachable { config, here: &opened, routes: &routes, secrets: &secrets };
+        let settings = config.journal.settings();
         let mut tasks = JoinSet::new();
         for follower in peers.followers()? {
             tasks.spawn(follower.run());
         }
         for journal in &opened.journals {
+            journal.attest(&settings);
             if let Some(nats) = &opened.nats {
                 tasks.spawn(nats.relay(journal.clone()));
             }
@@ -159,9 +162,13 @@ impl Opened {
                 opened
             }
         };
+        journal.check()?;
         self.routes = routes;
+        let checked = journal.guard(secrets.journal.clone()).await;
+        checked.with_context(|| format!("reading the journal of {}", service.name()))?;
+        let damage = journal.damage();
         self.journals.push(journal);
-        self.parts.push(Part { name: service.name(), rest, db });
+        self.parts.push(Part { name: service.name(), rest, db, damage });
         Ok(())
     }
 
@@ -178,9 +185,15 @@ pub(crate) async fn database(
     migrations: Migrations,
 ) -> Result<Db> {
     let options = Options { readers: config.connections, ..Options::default() };
-    Db::open(&config.url(service), schema, migrations, options)
-        .await
-        .with_context(|| format!("opening the database of {}", service.name()))
+    Db::open(&config.url(service), schema, migrations, options).await.map_err(|error| {
+        // SQLite: CORRUPT and NOTADB.
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let damaged = matches!(code.as_deref(), Some("11" | "26" | "267"));
+        let advice =
+            if damaged { ": the file is damaged or cut short; put a copy back" } else { "" };
+        let doing = format!("opening the database of {}{advice}", service.name());
+        anyhow::Error::new(error).context(doing)
+    })
 }
 
 /// Channels to services, near or far.

@@ -2,6 +2,7 @@
 
 use std::{fs, io, path::Path};
 
+use journal::proof;
 use rpc::token::{Keys, create_private};
 
 /// What the services must keep to themselves.
@@ -9,6 +10,8 @@ use rpc::token::{Keys, create_private};
 pub(crate) struct Secrets {
     pub(crate) tokens: Keys,
     pub(crate) pupils: PupilKey,
+    /// What signs checkpoints of the journals.
+    pub(crate) journal: proof::Keys,
 }
 
 /// The master key of pupils' hashes. Losing it orphans every record; it must be backed up apart from the databases.
@@ -22,8 +25,8 @@ impl std::fmt::Debug for PupilKey {
 }
 
 impl Secrets {
-    /// Reads the keys of a folder, making those that are missing.
-    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+    /// Reads the keys of a folder, making those that are missing. `name` is what checkpoints call the deployment.
+    pub(crate) fn open(folder: &Path, name: Option<&str>) -> io::Result<Self> {
         let tokens = Keys::open(folder)?;
         let path = folder.join("pupil-key");
         let mut fresh = [0; 32];
@@ -32,6 +35,7 @@ impl Secrets {
         let key = fs::read(&path)?
             .try_into()
             .map_err(|_| io::Error::other(format!("{} must hold 32 bytes", path.display())))?;
-        Ok(Self { tokens, pupils: PupilKey(key) })
+        let journal = proof::Keys::open(&folder.join("journal"), name)?;
+        Ok(Self { tokens, pupils: PupilKey(key), journal })
     }
 }

@@ -216,7 +216,7 @@ impl Group {
                 parked::park(tx, name, event, &poison).await?;
             } else {
                 let ctx = Ctx { cause: Some(event.event_id), ..self.ctx.clone() };
-                self.followed.handler.handle(tx, &ctx, event).await?;
+                self.followed.handle(tx, &ctx, event).await?;
             }
         }
         self.at.store(ELSEWHERE, Relaxed);

@@ -24,7 +24,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 pub use parked::ParkedStream;
 pub use source::{Carrier, Events, Source};
 
-use crate::{Journal, Recorded};
+use crate::{Journal, Recorded, group::Log};
 use lease::{Held, Leases};
 
 /// Events handled in one transaction at the most.
@@ -51,8 +51,19 @@ pub trait Handler: Send + Sync + 'static {
 
 /// One journal that a service follows: where it comes from, and what is done about it.
 pub(crate) struct Followed {
+    own: Log,
     pub(crate) source: Source,
-    pub(crate) handler: Box<dyn Handler>,
+    handler: Box<dyn Handler>,
+}
+
+impl Followed {
+    /// Hands an event over as a type of today.
+    pub(crate) async fn handle(&self, tx: &mut Tx, ctx: &Ctx, event: &Recorded) -> Result<()> {
+        for event in self.own.current(std::slice::from_ref(event))?.iter() {
+            self.handler.handle(tx, ctx, event).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A consumer of another service's journal; one per source and process.
@@ -72,7 +83,8 @@ impl std::fmt::Debug for Follower {
 impl Follower {
     /// Follows in one partition: events are handled in the order of the whole journal.
     pub fn new(own: Journal, source: Source, handler: impl Handler) -> Self {
-        let followed = Arc::new(Followed { source, handler: Box::new(handler) });
+        let followed =
+            Arc::new(Followed { own: own.log.clone(), source, handler: Box::new(handler) });
         own.follows(followed.source.name(), &followed);
         Self { own, followed, partitions: 1, lease: LEASE }
     }

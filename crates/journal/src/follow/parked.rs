@@ -174,7 +174,7 @@ impl Waiting {
                     }
                     let cause = Some(event.event_id);
                     let ctx = Ctx { cause, idempotency: None, ..self.ctx.clone() };
-                    self.followed.handler.handle(tx, &ctx, event).await?;
+                    self.followed.handle(tx, &ctx, event).await?;
                 }
                 self.unpark(tx).await?;
                 let events = u32::try_from(queued.len()).map_err(Error::internal)?;

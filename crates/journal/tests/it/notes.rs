@@ -3,8 +3,10 @@
 use contract::registry::TrustCreated;
 use db::{Db, Tx, on};
 use futures::future::BoxFuture;
-use journal::{Draft, Journal, Projection, Recorded};
+use journal::{Draft, Journal, Projection, Recorded, proof::Keys};
 use rpc::{Ctx, Result};
+use sqlx::AssertSqlSafe;
+use tempfile::TempDir;
 use testkit::Database;
 use uuid::Uuid;
 
@@ -60,6 +62,62 @@ pub(crate) async fn write(journal: &Journal, ctx: &Ctx, draft: Draft) -> Result<
             })
         })
         .await
+}
+
+/// Writes that many notes of one stream in one transaction, from a version on.
+pub(crate) async fn write_many(journal: &Journal, trust: u128, first: u32, count: u32) {
+    let stream = format!("note/{trust}");
+    let drafts = (first..first + count).map(|it| draft(trust, &stream, it, "x")).collect();
+    record(journal, &Ctx::system("test"), drafts).await;
+}
+
+/// Records drafts in one transaction.
+pub(crate) async fn record(journal: &Journal, ctx: &Ctx, drafts: Vec<Draft>) {
+    let (inner, context) = (journal.clone(), ctx.clone());
+    let run = journal.write(ctx, move |tx| {
+        Box::pin(async move { inner.record(tx, &context, drafts).await.map(drop) })
+    });
+    run.await.unwrap();
+}
+
+/// The same journal with keys of its own, as a process opens it that is about to serve.
+pub(crate) async fn guarded(database: &Database, keys: &Keys) -> Journal {
+    let journal = open(database, "notes").await;
+    journal.guard(keys.clone()).await.unwrap();
+    journal
+}
+
+/// Keys in a folder that goes with the test.
+pub(crate) fn keys() -> (TempDir, Keys) {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::open(folder.path(), Some("test")).unwrap();
+    (folder, keys)
+}
+
+/// Runs statements as somebody who owns the database and has taken the triggers off.
+pub(crate) async fn tamper(database: &Database, db: &Db, statements: &[&str]) {
+    let off: &[&str] = match database {
+        Database::Sqlite(_) => &[
+            "DROP TRIGGER IF EXISTS event_no_update",
+            "DROP TRIGGER IF EXISTS event_no_delete",
+            "DROP TRIGGER IF EXISTS event_dense",
+            "DROP TRIGGER IF EXISTS journal_node_no_update",
+            "DROP TRIGGER IF EXISTS journal_node_no_delete",
+            "DROP TRIGGER IF EXISTS checkpoint_no_update",
+            "DROP TRIGGER IF EXISTS checkpoint_no_delete",
+        ],
+        Database::Postgres { .. } => &[
+            "ALTER TABLE event DISABLE TRIGGER USER",
+            "ALTER TABLE journal_node DISABLE TRIGGER USER",
+            "ALTER TABLE checkpoint DISABLE TRIGGER USER",
+        ],
+    };
+    let mut tx = db.begin().await.unwrap();
+    for sql in off.iter().chain(statements) {
+        let sql = AssertSqlSafe((*sql).to_owned());
+        on!(&mut tx, |c| sqlx::query(sql).execute(c).await.map(drop)).unwrap();
+    }
+    tx.commit().await.unwrap();
 }
 
 pub(crate) async fn count(db: &Db) -> i64 {

@@ -28,7 +28,8 @@ pub(crate) fn create(
 ) -> Result<()> {
     let config = Config::load(settings, None, None)?;
     let folder = config.keys_dir();
-    let secrets = Secrets::open(&folder).with_context(|| folder.display().to_string())?;
+    let secrets = Secrets::open(&folder, config.journal.name.as_deref())
+        .with_context(|| folder.display().to_string())?;
     let now = rpc::now();
     let lifetime = Duration::days(days.into());
     let token = secrets.tokens.issue(name, trust, scopes, now, lifetime)?;

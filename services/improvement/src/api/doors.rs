@@ -5,6 +5,7 @@ use contract::improvement::{
     self as pb,
     improvement_service_server::{ImprovementService, ImprovementServiceServer},
 };
+use journal::AsOf;
 use rpc::{Ctx, Result, expected_version};
 
 use super::request;
@@ -50,7 +51,8 @@ impl App {
     }
 
     async fn get_project(&self, ctx: &Ctx, request: pb::GetProjectRequest) -> Result<pb::Project> {
-        Ok(self.get(ctx, request::project_id(&request.project_id)?).await?.into())
+        let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
+        Ok(self.get(ctx, request::project_id(&request.project_id)?, as_of).await?.into())
     }
 
     async fn list_projects(

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use db::Tx;
 use futures::future::BoxFuture;
 use identity::{SchoolNumber, TrustId};
-use journal::{Aggregate, Decision};
+use journal::{Aggregate, AsOf, Decision, Of};
 use rpc::{Ctx, Error, Page, Result, unchanged};
 use uuid::Uuid;
 
@@ -32,10 +32,22 @@ pub(crate) struct ListTransitions {
 }
 
 impl App {
-    pub(crate) async fn get(&self, ctx: &Ctx, project_id: ProjectId) -> Result<View> {
+    pub(crate) async fn get(
+        &self,
+        ctx: &Ctx,
+        project_id: ProjectId,
+        as_of: Option<AsOf>,
+    ) -> Result<View> {
         let mut tx = self.journal.db().read().await?;
-        let (project, urn) = load(&mut tx, ctx, project_id).await?;
-        Ok(view(ctx, project, urn))
+        let (now, urn) = load(&mut tx, ctx, project_id).await?;
+        let Some(at) = as_of else { return Ok(view(ctx, now, urn)) };
+        drop(tx);
+        let of = Of::Stream(format!("project/{project_id}"));
+        let mut then = self.journal.as_of(now.trust_id.0, at, of).await?;
+        let found = project::find(&mut then, project_id).await?;
+        let (project, _) = found.ok_or_else(|| at.absent("project", project_id))?;
+        let next_needs = project.next_needs(at.effective_on);
+        Ok(View { project, urn, next_needs })
     }
 
     pub(crate) async fn list(

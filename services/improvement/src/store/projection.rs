@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use db::Tx;
+use db::{Migrations, Tx};
 use futures::future::BoxFuture;
 use identity::TrustId;
 use journal::{Projection, Recorded};
@@ -21,6 +21,10 @@ pub(crate) struct Projects;
 impl Projection for Projects {
     fn tables(&self) -> &'static [&'static str] {
         &["project_transition", "project"]
+    }
+
+    fn schema(&self) -> Migrations {
+        super::migrations()
     }
 
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {

@@ -8,4 +8,5 @@ mod journals;
 mod life;
 mod refusals;
 mod storage;
+mod times;
 mod world;

@@ -6,6 +6,7 @@ use contract::intelligence::{
     intelligence_service_server::{IntelligenceService, IntelligenceServiceServer},
 };
 use identity::TrustId;
+use journal::AsOf;
 use rpc::{Ctx, Error, Fault, Fields, PAGES, Page, Result, Twin};
 
 use super::{convert, push};
@@ -61,7 +62,8 @@ impl App {
 
     async fn get_feed(&self, ctx: &Ctx, request: pb::GetFeedRequest) -> Result<pb::Feed> {
         let feed_id = field("/feedId", FeedId::parse(&request.feed_id))?;
-        Ok(self.feed(ctx, feed_id).await?.into())
+        let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
+        Ok(self.feed(ctx, feed_id, as_of).await?.into())
     }
 
     async fn list_feeds(
@@ -80,7 +82,8 @@ impl App {
 
     async fn get_batch(&self, ctx: &Ctx, request: pb::GetBatchRequest) -> Result<pb::Batch> {
         let batch_id = field("/batchId", BatchId::parse(&request.batch_id))?;
-        Ok(self.batch(ctx, batch_id).await?.into())
+        let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
+        Ok(self.batch(ctx, batch_id, as_of).await?.into())
     }
 
     async fn list_batch_results(
@@ -154,7 +157,9 @@ impl App {
 
     async fn get_signal(&self, ctx: &Ctx, request: pb::GetSignalRequest) -> Result<pb::Signal> {
         let signal_id = field("/signalId", SignalId::parse(&request.signal_id))?;
-        Ok(convert::signal(self.signal(ctx, signal_id).await?, ctx.today()))
+        let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
+        let on = as_of.map_or_else(|| ctx.today(), |it| it.effective_on);
+        Ok(convert::signal(self.signal(ctx, signal_id, as_of).await?, on))
     }
 
     async fn list_signals(

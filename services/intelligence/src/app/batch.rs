@@ -1,4 +1,5 @@
 use db::Tx;
+use journal::{AsOf, Of};
 use rpc::{Ctx, Error, Page, Reason, Result};
 
 use super::App;
@@ -8,9 +9,20 @@ use crate::{
 };
 
 impl App {
-    pub(crate) async fn batch(&self, ctx: &Ctx, batch_id: BatchId) -> Result<Batch> {
+    pub(crate) async fn batch(
+        &self,
+        ctx: &Ctx,
+        batch_id: BatchId,
+        as_of: Option<AsOf>,
+    ) -> Result<Batch> {
         let mut tx = self.journal.db().read().await?;
-        readable(&mut tx, ctx, batch_id).await
+        let now = readable(&mut tx, ctx, batch_id).await?;
+        let Some(at) = as_of else { return Ok(now) };
+        drop(tx);
+        let of = Of::Stream(format!("batch/{batch_id}"));
+        let mut then = self.journal.as_of(now.trust_id.0, at, of).await?;
+        let found = store::batch::get(&mut then, batch_id).await?;
+        found.ok_or_else(|| at.absent("batch", batch_id))
     }
 
     /// What became of each record of a batch, in the order pushed.

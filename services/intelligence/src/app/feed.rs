@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use db::Tx;
 use identity::TrustId;
+use journal::{AsOf, Of};
 use rpc::{Ctx, Error, Fields, Page, Result};
 
 use super::App;
@@ -36,17 +37,28 @@ impl App {
         self.with_urns(feed).await
     }
 
-    pub(crate) async fn feed(&self, ctx: &Ctx, feed_id: FeedId) -> Result<NamedFeed> {
+    pub(crate) async fn feed(
+        &self,
+        ctx: &Ctx,
+        feed_id: FeedId,
+        as_of: Option<AsOf>,
+    ) -> Result<NamedFeed> {
         let mut tx = self.journal.db().read().await?;
-        let feed = required(&mut tx, feed_id).await?;
+        let mut feed = required(&mut tx, feed_id).await?;
         ctx.within(feed.trust_id.0).map_err(|_| missing(feed_id))?;
         drop(tx);
+        if let Some(at) = as_of {
+            let of = Of::Stream(format!("feed/{feed_id}"));
+            let mut then = self.journal.as_of(feed.trust_id.0, at, of).await?;
+            let found = store::feed::get(&mut then, feed_id).await?;
+            feed = found.ok_or_else(|| at.absent("feed", feed_id))?;
+        }
         self.with_urns(feed).await
     }
 
     /// The feed a caller is about to push into.
     pub(crate) async fn feed_to_push(&self, ctx: &Ctx, feed_id: FeedId) -> Result<Feed> {
-        let feed = self.feed(ctx, feed_id).await?.feed;
+        let feed = self.feed(ctx, feed_id, None).await?.feed;
         feed.may_push(&ctx.caller)?;
         Ok(feed)
     }

@@ -1,7 +1,7 @@
 use calendar::Week;
 use db::Tx;
 use identity::TrustId;
-use journal::Draft;
+use journal::{AsOf, Draft, Of};
 use rpc::{Ctx, Error, Page, Result, unchanged};
 
 use super::App;
@@ -14,9 +14,20 @@ use crate::{
 };
 
 impl App {
-    pub(crate) async fn signal(&self, ctx: &Ctx, signal_id: SignalId) -> Result<Signal> {
+    pub(crate) async fn signal(
+        &self,
+        ctx: &Ctx,
+        signal_id: SignalId,
+        as_of: Option<AsOf>,
+    ) -> Result<Signal> {
         let mut tx = self.journal.db().read().await?;
-        readable(&mut tx, ctx, signal_id).await
+        let now = readable(&mut tx, ctx, signal_id).await?;
+        let Some(at) = as_of else { return Ok(now) };
+        drop(tx);
+        let of = Of::Stream(format!("signal/{signal_id}"));
+        let mut then = self.journal.as_of(now.trust_id.0, at, of).await?;
+        let found = store::signal::get(&mut then, signal_id).await?;
+        found.ok_or_else(|| at.absent("signal", signal_id))
     }
 
     pub(crate) async fn signals_of(

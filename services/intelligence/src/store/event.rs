@@ -1,7 +1,7 @@
 //! The events of this service: how they are written, and what state they leave.
 
 use contract::intelligence as pb;
-use db::Tx;
+use db::{Migrations, Tx};
 use futures::future::BoxFuture;
 use identity::{SchoolId, TrustId};
 use journal::{Draft, Projection, Recorded, text::Text};
@@ -82,6 +82,10 @@ pub(crate) struct State;
 impl Projection for State {
     fn tables(&self) -> &'static [&'static str] {
         &["signal", "batch", "feed_school", "feed"]
+    }
+
+    fn schema(&self) -> Migrations {
+        crate::migrations()
     }
 
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {

@@ -18,7 +18,10 @@ async fn a_feed_is_made_read_and_listed(database: Database) {
     assert_eq!(over_rest.headers["etag"], "\"1\"");
     assert_eq!(over_rest.body["clientId"], "mis");
 
-    let request = contract::intelligence::GetFeedRequest { feed_id: world.feed_id.clone() };
+    let request = contract::intelligence::GetFeedRequest {
+        feed_id: world.feed_id.clone(),
+        ..Default::default()
+    };
     let over_grpc = world.client(&admin).get_feed(request).await.unwrap().into_inner();
     assert_eq!(json(&over_grpc), over_rest.body);
 

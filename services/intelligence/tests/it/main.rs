@@ -11,4 +11,5 @@ mod speed;
 mod storage;
 mod storm;
 mod stream;
+mod times;
 mod world;

@@ -56,7 +56,7 @@ async fn a_stream_is_one_push(database: Database) {
     assert!(push(&world, less, Some("k1")).await.is_err());
     assert_eq!(push(&world, messages(&world), None).await.unwrap().unchanged, 6);
 
-    let request = pb::GetBatchRequest { batch_id: batch.batch_id.clone() };
+    let request = pb::GetBatchRequest { batch_id: batch.batch_id.clone(), ..Default::default() };
     let client = world.client(&world.vendor());
     assert_eq!(client.clone().get_batch(request).await.unwrap().into_inner(), batch);
     let request =

@@ -124,8 +124,8 @@ impl From<JourneyView> for v1::Journey {
             suggestion,
             dwells: view.dwells.into_iter().map(dwell).collect(),
             version: count(it.journey.version),
-            effective_on: text(it.asked_effective_on),
-            known_at: it.asked_known_at.map(Into::into),
+            effective_on: None,
+            known_at: None,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Requests as commands. Everything wrong with a request is told at once, each with its JSON Pointer.
 
-use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use chrono::NaiveDate;
 use contract::{common, registry as v1};
 use identity::{CompaniesHouseNumber, GroupUid, SchoolNumber, TrustId, Ukprn};
-use rpc::{Ctx, Error, Fault, Fields, Problem, Reason, Result};
+use rpc::{Ctx, Error, Fault, Fields, Problem, Result};
 
 use crate::{
     app::{NewJourney, NewRatings, NewTransition, NewTrust, NewUnit},
@@ -210,21 +210,6 @@ pub(super) fn new_ratings(ctx: &Ctx, request: v1::CreateRatingsRequest) -> Resul
             effective_on: effective_on?,
         })
     })
-}
-
-/// When something was known, to the microsecond the record keeps.
-pub(super) fn known_at(
-    ctx: &Ctx,
-    request: Option<pbjson_types::Timestamp>,
-) -> Result<Option<DateTime<Utc>>> {
-    let Some(it) = request else { return Ok(None) };
-    let refuse = |fault| Error::field("/knownAt", fault);
-    let instant: DateTime<Utc> =
-        it.try_into().map_err(|_| refuse(Fault::invalid("is not an instant")))?;
-    if instant > ctx.now {
-        return Err(refuse(Fault::new(Reason::DateInFuture, "lies in the future")));
-    }
-    Ok(Some(instant.trunc_subsecs(6)))
 }
 
 fn require(

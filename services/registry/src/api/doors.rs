@@ -3,7 +3,7 @@ use contract::registry::{
     AddSchoolRequest, CreateRatingsRequest, CreateTransitionRequest, CreateTrustRequest,
     CreateUnitRequest, Establishment, EstablishmentImport, GetEstablishmentImportRequest,
     GetEstablishmentRequest, GetJourneyRequest, GetRubricRequest, GetSchoolRequest,
-    GetSpreadRequest, GetTrustRequest, ImportEstablishmentsRequest, Journey,
+    GetSpreadRequest, GetTrustRequest, GetUnitRequest, ImportEstablishmentsRequest, Journey,
     ListEstablishmentsRequest, ListEstablishmentsResponse, ListJourneysRequest,
     ListJourneysResponse, ListSchoolsRequest, ListSchoolsResponse, ListTransitionsRequest,
     ListTransitionsResponse, ListTrustsRequest, ListTrustsResponse, ListUnitsRequest,
@@ -33,6 +33,7 @@ rpc::doors! {
         GetSchool => get_school(GetSchoolRequest) -> School;
         ListSchools => list_schools(ListSchoolsRequest) -> ListSchoolsResponse;
         CreateUnit => create_unit(CreateUnitRequest) -> Unit;
+        GetUnit => get_unit(GetUnitRequest) -> Unit;
         ListUnits => list_units(ListUnitsRequest) -> ListUnitsResponse;
         GetSpread => get_spread(GetSpreadRequest) -> Spread;
         OpenJourney => open_journey(OpenJourneyRequest) -> Journey;

@@ -1,9 +1,10 @@
 use contract::registry as v1;
 use identity::SchoolNumber;
+use journal::AsOf;
 use rpc::{Ctx, PAGES, Page, Result, Twin};
 
 use super::{
-    convert::{field, journey_id, known_at, new_journey, new_ratings, new_transition, trust_id},
+    convert::{field, journey_id, new_journey, new_ratings, new_transition, trust_id},
     doors::Doors,
 };
 use crate::domain::{
@@ -27,12 +28,11 @@ impl Doors {
         request: v1::GetJourneyRequest,
     ) -> Result<v1::Journey> {
         let journey_id = journey_id(&request.journey_id)?;
-        let effective_on = request
-            .effective_on
-            .map(|it| field("/effectiveOn", &it, |it| identity::past_date(it, ctx.today())))
-            .transpose()?;
-        let known_at = known_at(ctx, request.known_at)?;
-        Ok(self.0.journey(ctx, journey_id, effective_on, known_at).await?.into())
+        let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
+        let mut journey: v1::Journey = self.0.journey(ctx, journey_id, as_of).await?.into();
+        journey.effective_on = request.effective_on;
+        journey.known_at = request.known_at.and(as_of).map(|it| it.known_at.into());
+        Ok(journey)
     }
 
     pub(super) async fn list_journeys(

@@ -1,11 +1,13 @@
 use contract::registry as v1;
+use journal::AsOf;
 use rpc::{Ctx, PAGES, Page, Result};
 
 use super::{
     answer,
-    convert::{new_school, new_unit, school_number, trust_id},
+    convert::{field, new_school, new_unit, school_number, trust_id},
     doors::Doors,
 };
+use crate::domain::unit::UnitId;
 
 impl Doors {
     pub(super) async fn add_school(
@@ -24,7 +26,8 @@ impl Doors {
         request: v1::GetSchoolRequest,
     ) -> Result<v1::School> {
         let trust_id = trust_id(&request.trust_id)?;
-        Ok(self.0.school(ctx, trust_id, &school_number(&request.urn)?).await?.into())
+        let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
+        Ok(self.0.school(ctx, trust_id, &school_number(&request.urn)?, as_of).await?.into())
     }
 
     pub(super) async fn list_schools(
@@ -50,6 +53,17 @@ impl Doors {
         Ok(answer::unit(unit, &urn))
     }
 
+    pub(super) async fn get_unit(
+        &self,
+        ctx: &Ctx,
+        request: v1::GetUnitRequest,
+    ) -> Result<v1::Unit> {
+        let unit_id = field("/unitId", &request.unit_id, UnitId::parse)?;
+        let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
+        let (unit, urn) = self.0.unit(ctx, unit_id, as_of).await?;
+        Ok(answer::unit(unit, &urn))
+    }
+
     pub(super) async fn list_units(
         &self,
         ctx: &Ctx,
@@ -72,7 +86,8 @@ impl Doors {
     ) -> Result<v1::Spread> {
         let trust_id = trust_id(&request.trust_id)?;
         let number = school_number(&request.urn)?;
-        let (urn, spread) = self.0.spread(ctx, trust_id, &number).await?;
+        let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
+        let (urn, spread) = self.0.spread(ctx, trust_id, &number, as_of).await?;
         Ok(answer::spread(spread, &urn))
     }
 }

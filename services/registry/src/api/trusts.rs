@@ -1,5 +1,6 @@
 use contract::registry as v1;
 use identity::TrustId;
+use journal::AsOf;
 use rpc::{Ctx, PAGES, Page, Result};
 
 use super::{
@@ -21,7 +22,8 @@ impl Doors {
         ctx: &Ctx,
         request: v1::GetTrustRequest,
     ) -> Result<v1::Trust> {
-        Ok(self.0.trust(ctx, trust_id(&request.trust_id)?).await?.into())
+        let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
+        Ok(self.0.trust(ctx, trust_id(&request.trust_id)?, as_of).await?.into())
     }
 
     pub(super) async fn list_trusts(

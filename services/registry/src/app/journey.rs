@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use db::Tx;
 use futures::future::BoxFuture;
 use identity::{SchoolNumber, TrustId, Urn};
-use journal::{Aggregate, Decision, Draft, text::Text};
+use journal::{Aggregate, AsOf, Decision, Draft, Of, text::Text};
 use rpc::{Ctx, Error, Page, Reason, Result, unchanged};
 use serde::{Deserialize, Serialize};
 
@@ -70,8 +70,6 @@ pub struct JourneyView {
     pub view: View,
     /// The date the view is of.
     pub on: NaiveDate,
-    pub asked_effective_on: Option<NaiveDate>,
-    pub asked_known_at: Option<DateTime<Utc>>,
 }
 
 /// A transition, and the one that corrected it.
@@ -120,7 +118,7 @@ impl App {
                 let mut case = case.clone();
                 case.journey.version = transition.version;
                 case.history.transitions.push(transition);
-                let answer = case.seen(&context, None, None);
+                let answer = case.seen(&context);
                 Ok(Decision { drafts: vec![draft], state: case, answer })
             })
             .await
@@ -145,7 +143,7 @@ impl App {
                 let mut case = case.clone();
                 case.journey.version = round.version;
                 case.history.rounds.push(round);
-                let answer = case.seen(&context, None, None);
+                let answer = case.seen(&context);
                 Ok(Decision { drafts: vec![draft], state: case, answer })
             })
             .await
@@ -155,12 +153,20 @@ impl App {
         &self,
         ctx: &Ctx,
         journey_id: JourneyId,
-        effective_on: Option<NaiveDate>,
-        known_at: Option<DateTime<Utc>>,
+        as_of: Option<AsOf>,
     ) -> Result<JourneyView> {
         let mut tx = self.journal.db().read().await?;
         let journey = load(&mut tx, ctx, journey_id).await?;
-        view(&mut tx, ctx, journey, effective_on, known_at).await
+        let now = view(&mut tx, ctx, journey).await?;
+        let Some(at) = as_of else { return Ok(now) };
+        drop(tx);
+        let of = Of::Stream(format!("journey/{journey_id}"));
+        let mut then = self.journal.as_of(now.journey.trust_id.0, at, of).await?;
+        // A journey that had not begun is one that has nothing settled: whose it is does not change.
+        let journey = journey::find(&mut then, journey_id).await?;
+        let journey = journey.unwrap_or(Journey { version: 0, ..now.journey });
+        let view = journey::history(&mut then, journey_id).await?.now();
+        Ok(JourneyView { journey, view, on: at.effective_on, ..now })
     }
 
     pub async fn journeys(
@@ -182,7 +188,7 @@ impl App {
         let (journeys, next) = page.cut(journeys, |it| it.journey_id)?;
         let mut views = Vec::with_capacity(journeys.len());
         for journey in journeys {
-            views.push(view(&mut tx, ctx, journey, None, None).await?);
+            views.push(view(&mut tx, ctx, journey).await?);
         }
         Ok((views, next))
     }
@@ -221,21 +227,13 @@ struct Case {
 }
 
 impl Case {
-    /// The journey on a date, as it was known at an instant.
-    fn seen(
-        &self,
-        ctx: &Ctx,
-        effective_on: Option<NaiveDate>,
-        known_at: Option<DateTime<Utc>>,
-    ) -> JourneyView {
-        let on = effective_on.unwrap_or_else(|| ctx.today());
+    /// The journey as it is now.
+    fn seen(&self, ctx: &Ctx) -> JourneyView {
         JourneyView {
             journey: self.journey,
             urn: self.urn.clone(),
-            view: self.history.at(on, known_at.unwrap_or(DateTime::<Utc>::MAX_UTC)),
-            on,
-            asked_effective_on: effective_on,
-            asked_known_at: known_at,
+            view: self.history.now(),
+            on: ctx.today(),
         }
     }
 }
@@ -338,17 +336,11 @@ async fn load(tx: &mut Tx, ctx: &Ctx, journey_id: JourneyId) -> Result<Journey> 
 
 async fn now(tx: &mut Tx, ctx: &Ctx, journey_id: JourneyId) -> Result<JourneyView> {
     let journey = load(tx, ctx, journey_id).await?;
-    view(tx, ctx, journey, None, None).await
+    view(tx, ctx, journey).await
 }
 
-async fn view(
-    tx: &mut Tx,
-    ctx: &Ctx,
-    journey: Journey,
-    effective_on: Option<NaiveDate>,
-    known_at: Option<DateTime<Utc>>,
-) -> Result<JourneyView> {
+async fn view(tx: &mut Tx, ctx: &Ctx, journey: Journey) -> Result<JourneyView> {
     let history = journey::history(tx, journey.journey_id).await?;
     let urn = school::get(tx, journey.school_id).await?.details.urn;
-    Ok(Case { journey, history, urn }.seen(ctx, effective_on, known_at))
+    Ok(Case { journey, history, urn }.seen(ctx))
 }

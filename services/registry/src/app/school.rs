@@ -1,6 +1,7 @@
 use chrono::NaiveDate;
 use db::Tx;
 use identity::{SchoolId, SchoolNumber, TrustId, Urn};
+use journal::{AsOf, Of};
 use rpc::{Ctx, Error, Fault, Page, Reason, Result};
 use serde::{Deserialize, Serialize};
 
@@ -65,11 +66,35 @@ impl App {
         ctx: &Ctx,
         trust_id: TrustId,
         number: &SchoolNumber,
+        as_of: Option<AsOf>,
     ) -> Result<SchoolView> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
-        let school = of_trust(&mut tx, trust_id, number).await?;
+        let (mut tx, school) = self.school_by(trust_id, number, as_of, &["school"]).await?;
         view(&mut tx, school).await
+    }
+
+    /// A school of a trust, and the tables to read on in: those of now, or what events of these kinds had made of them.
+    async fn school_by(
+        &self,
+        trust_id: TrustId,
+        number: &SchoolNumber,
+        as_of: Option<AsOf>,
+        kinds: &[&str],
+    ) -> Result<(Tx, School)> {
+        let mut tx = self.journal.db().read().await?;
+        let Some(at) = as_of else {
+            let school = of_trust(&mut tx, trust_id, number).await?;
+            return Ok((tx, school));
+        };
+        let mut then = self.journal.as_of(trust_id.0, at, Of::Kinds(kinds)).await?;
+        let mut school = school::by_number(&mut then, trust_id, number).await?;
+        if school.is_none() {
+            // A number it has had only since.
+            let now = of_trust(&mut tx, trust_id, number).await?;
+            school = school::find(&mut then, now.school_id).await?;
+        }
+        let school = school.ok_or_else(|| at.absent("school", said(number)))?;
+        Ok((then, school))
     }
 
     pub async fn schools(
@@ -96,10 +121,11 @@ impl App {
         ctx: &Ctx,
         trust_id: TrustId,
         number: &SchoolNumber,
+        as_of: Option<AsOf>,
     ) -> Result<(Urn, Spread)> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
-        let school = of_trust(&mut tx, trust_id, number).await?;
+        let kinds = &["school", "unit", "journey"];
+        let (mut tx, school) = self.school_by(trust_id, number, as_of, kinds).await?;
         let units = unit::all(&mut tx, school.school_id).await?;
         let histories = journey::histories(&mut tx, school.school_id).await?;
         let journeys =

@@ -1,4 +1,5 @@
 use identity::{CompaniesHouseNumber, GroupUid, TrustId, Ukprn};
+use journal::{AsOf, Of};
 use rpc::{Ctx, Error, Page, Reason, Result};
 
 use super::App;
@@ -43,9 +44,13 @@ impl App {
             .await
     }
 
-    pub async fn trust(&self, ctx: &Ctx, trust_id: TrustId) -> Result<Trust> {
+    pub async fn trust(&self, ctx: &Ctx, trust_id: TrustId, as_of: Option<AsOf>) -> Result<Trust> {
         ctx.within(trust_id.0)?;
-        trust::get(&mut self.journal.db().read().await?, trust_id).await
+        let now = trust::get(&mut self.journal.db().read().await?, trust_id).await?;
+        let Some(at) = as_of else { return Ok(now) };
+        let of = Of::Stream(format!("trust/{trust_id}"));
+        let mut then = self.journal.as_of(trust_id.0, at, of).await?;
+        trust::find(&mut then, trust_id).await?.ok_or_else(|| at.absent("trust", trust_id))
     }
 
     pub async fn trusts(

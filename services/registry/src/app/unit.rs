@@ -1,13 +1,15 @@
 use identity::{SchoolNumber, TrustId, Urn};
+use journal::{AsOf, Of};
 use rpc::{Ctx, Error, Page, Reason, Result};
 
 use super::{
     App,
     school::{of_trust, still_here},
+    within,
 };
 use crate::{
     domain::unit::{Unit, UnitId, UnitKind},
-    store::{event, unit},
+    store::{event, school, unit},
 };
 
 #[derive(Clone, Debug)]
@@ -49,6 +51,26 @@ impl App {
                 })
             })
             .await
+    }
+
+    /// A unit, and the URN its school has now.
+    pub async fn unit(
+        &self,
+        ctx: &Ctx,
+        unit_id: UnitId,
+        as_of: Option<AsOf>,
+    ) -> Result<(Unit, Urn)> {
+        let mut tx = self.journal.db().read().await?;
+        let absent = || Error::not_found("unit", unit_id);
+        let now = unit::by_id(&mut tx, unit_id).await?.ok_or_else(absent)?;
+        within(ctx, now.trust_id, absent)?;
+        let urn = school::get(&mut tx, now.school_id).await?.details.urn;
+        let Some(at) = as_of else { return Ok((now, urn)) };
+        drop(tx);
+        let of = Of::Stream(format!("unit/{unit_id}"));
+        let mut then = self.journal.as_of(now.trust_id.0, at, of).await?;
+        let unit = unit::by_id(&mut then, unit_id).await?;
+        Ok((unit.ok_or_else(|| at.absent("unit", unit_id))?, urn))
     }
 
     /// A school's units by name, and its URN.

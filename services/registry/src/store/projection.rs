@@ -1,7 +1,7 @@
 //! What each event changes in the tables.
 
 use contract::{common::TextCommitment, registry as v1};
-use db::Tx;
+use db::{Migrations, Tx};
 use futures::future::BoxFuture;
 use identity::{CompaniesHouseNumber, GroupUid, TrustId, Ukprn, Urn};
 use journal::{Projection, Recorded};
@@ -27,6 +27,10 @@ pub struct Tables;
 impl Projection for Tables {
     fn tables(&self) -> &'static [&'static str] {
         &["rating_round", "transition", "journey", "unit", "previous_urn", "school", "trust"]
+    }
+
+    fn schema(&self) -> Migrations {
+        crate::migrations()
     }
 
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {

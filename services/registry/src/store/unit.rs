@@ -30,6 +30,14 @@ pub(crate) async fn find(tx: &mut Tx, trust_id: TrustId, unit_id: UnitId) -> Res
         .await)?)
 }
 
+/// A unit of whichever trust.
+pub(crate) async fn by_id(tx: &mut Tx, unit_id: UnitId) -> Result<Option<Unit>> {
+    Ok(on!(tx, |c| sqlx::query_as("SELECT * FROM unit WHERE unit_id = $1")
+        .bind(unit_id)
+        .fetch_optional(c)
+        .await)?)
+}
+
 /// A school's units by name.
 pub(crate) async fn list(
     tx: &mut Tx,

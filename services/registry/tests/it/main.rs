@@ -15,4 +15,5 @@ mod refusals;
 mod register;
 mod schema;
 mod schools;
+mod times;
 mod trusts;

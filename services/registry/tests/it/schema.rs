@@ -48,7 +48,7 @@ pub(crate) async fn rebuilt(world: &World, database: &Database) {
         Database::Postgres { .. } => Database::postgres().await,
     };
     let empty = empty.open(registry::NAME, registry::migrations()).await;
-    let tables = journal::rebuild(world.app.journal(), &empty).await.unwrap();
+    let tables = journal::rebuild(world.app.journal(), &empty).await.unwrap().tables;
     assert!(tables.iter().all(|it| it.equal), "{tables:?}");
     assert!(tables.iter().any(|it| it.rows > 0));
     let (_, flaws) = journal::verify(world.app.journal()).await.unwrap();

@@ -22,7 +22,11 @@ async fn added_and_found_by_any_number(database: Database) {
     assert_eq!(school["phase"], "EDUCATION_PHASE_PRIMARY");
     assert_eq!(school["joinedOn"], days_ago(0));
     assert_eq!(world.get(&format!("{schools}/9360000")).await, school);
-    let request = v1::GetSchoolRequest { trust_id: trust_id.clone(), urn: "936/0000".to_owned() };
+    let request = v1::GetSchoolRequest {
+        trust_id: trust_id.clone(),
+        urn: "936/0000".to_owned(),
+        ..Default::default()
+    };
     let mut grpc = world.grpc(&world.platform);
     let read = grpc.get_school(request).await.unwrap().into_inner();
     assert_eq!(testkit::json(&read), school);
@@ -157,7 +161,7 @@ async fn units_and_their_spread(database: Database) {
     assert_eq!(spread["phases"][0], json!({"phase": "PHASE_STABILISE", "units": 1}));
     assert_eq!(spread["criticalPairs"][0]["firstUnitId"], reception["unitId"]);
     assert_eq!(spread["criticalPairs"][0]["secondUnitId"], six["unitId"]);
-    let request = v1::GetSpreadRequest { trust_id, urn: urn.to_owned() };
+    let request = v1::GetSpreadRequest { trust_id, urn: urn.to_owned(), ..Default::default() };
     let read = grpc.get_spread(request).await.unwrap().into_inner();
     assert_eq!(testkit::json(&read), spread);
 }

@@ -33,7 +33,7 @@ async fn created_read_and_listed(database: Database) {
     let mut grpc = world.grpc(&world.platform);
     let name = |name: &str| v1::CreateTrustRequest { name: name.to_owned(), ..Default::default() };
     let alpha = grpc.create_trust(name("Alpha Trust")).await.unwrap().into_inner();
-    let request = v1::GetTrustRequest { trust_id: trust_id.clone() };
+    let request = v1::GetTrustRequest { trust_id: trust_id.clone(), ..Default::default() };
     let read = grpc.get_trust(request).await.unwrap().into_inner();
     assert_eq!(testkit::json(&read), beta, "both doors say the same");
 

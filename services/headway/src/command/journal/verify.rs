@@ -1,13 +1,12 @@
 use anyhow::{Context, Result, bail};
-use db::Db;
 use host::telemetry;
-use journal::{Journal, rebuild, verify as verify_log};
-use sqlx::{AssertSqlSafe, Executor};
+use journal::{Journal, audit};
 
+use super::rebuild::{beside, tell};
 use crate::{
     command::say,
     config::{Config, Overrides, Service},
-    deployment::{Deployment, database},
+    deployment::Deployment,
 };
 
 /// Flaws shown on the terminal, of each journal.
@@ -22,7 +21,7 @@ pub(crate) async fn verify(settings: &Overrides, only: Option<Service>) -> Resul
         let deployment = Deployment::open(&config, Some(service)).await?;
         let journal = deployment.journals().first().context("no journal")?;
         sound &= check(journal).await?;
-        sound &= replay(&config, service, journal).await?;
+        sound &= tell(&beside(&config, service, journal).await?)?;
     }
     if !sound {
         bail!("a journal does not verify");
@@ -31,35 +30,17 @@ pub(crate) async fn verify(settings: &Overrides, only: Option<Service>) -> Resul
 }
 
 async fn check(journal: &Journal) -> Result<bool> {
-    let (events, flaws) = verify_log(journal).await?;
-    say(format_args!("{}: {events} events, {} flaws", journal.service(), flaws.len()))?;
-    for flaw in flaws.iter().take(SHOWN) {
+    let audit = audit(journal).await?;
+    say(format_args!(
+        "{}: {} events, {} flaws; {} checkpoints, {} nodes",
+        journal.service(),
+        audit.events,
+        audit.flaws.len(),
+        audit.checkpoints,
+        audit.nodes
+    ))?;
+    for flaw in audit.flaws.iter().take(SHOWN) {
         say(format_args!("  position {} {}", flaw.position, flaw.what))?;
     }
-    Ok(flaws.is_empty())
-}
-
-/// Replays into a database of its own and compares.
-async fn replay(config: &Config, service: Service, journal: &Journal) -> Result<bool> {
-    let migrations = match service {
-        Service::Registry => registry::migrations(),
-        Service::Intelligence => intelligence::migrations(),
-        Service::Improvement => improvement::migrations(),
-    };
-    let folder = tempfile::tempdir()?;
-    let schema = format!("{}_rebuilt_{}", service.name(), rpc::new_id().simple());
-    let elsewhere = Config { data_dir: folder.path().to_owned(), ..config.clone() };
-    let empty = database(&elsewhere, service, &schema, migrations).await?;
-    let compared = rebuild(journal, &empty).await;
-    if let Db::Postgres(pool) = &empty {
-        pool.execute(AssertSqlSafe(format!("DROP SCHEMA \"{schema}\" CASCADE"))).await?;
-    }
-    empty.close().await;
-    let mut sound = true;
-    for table in compared? {
-        let verdict = if table.equal { "equals its replay" } else { "DIFFERS from its replay" };
-        say(format_args!("  {}: {} rows, {verdict}", table.table, table.rows))?;
-        sound &= table.equal;
-    }
-    Ok(sound)
+    Ok(audit.flaws.is_empty())
 }
