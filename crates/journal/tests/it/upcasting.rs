@@ -4,7 +4,8 @@ use contract::registry::{SchoolLeft, TrustCreated, UnitCreated};
 use db::{Migrations, Tx, on};
 use futures::future::BoxFuture;
 use journal::{
-    AsOf, Handler, Journal, Journals, Of, Projection, Recorded, Upcast, rebuild, rebuild_in_place,
+    AsOf, Follower, Handler, Journal, Journals, Of, Projection, Recorded, Source, Upcast, rebuild,
+    rebuild_in_place,
 };
 use prost::{Message, Name};
 use rpc::{Ctx, Error, Result};
@@ -140,16 +141,17 @@ async fn an_old_event_is_read_as_one_of_today_wherever_it_is_read(database: Data
 /// What a follower with these steps has been handed, once it is so much or two seconds have gone by.
 async fn followed(
     database: &Database,
-    source: Journal,
+    of: Journal,
     steps: &'static [Upcast],
     count: usize,
 ) -> Vec<(String, String)> {
     let follower = open(database, "follower", steps, &[]).await;
-    let journals: Journals = [source].into_iter().collect();
+    let journals: Journals = [of].into_iter().collect();
     let peer = Caller::platform().peer(tonic::service::Routes::new(journals.grpc()));
     let seen = Arc::new(Mutex::new(Vec::new()));
     let handler = Seen(Arc::clone(&seen));
-    let task = tokio::spawn(journal::follow(follower.clone(), "registry", peer, handler));
+    let source = Source::new("registry", peer);
+    let task = tokio::spawn(Follower::new(follower.clone(), source, handler).run());
     for _ in 0..100 {
         if seen.lock().await.len() >= count {
             break;
