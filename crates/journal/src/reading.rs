@@ -52,6 +52,11 @@ impl Log {
         Ok(())
     }
 
+    /// Whether events of that type can be read here.
+    pub(crate) fn knows(&self, kind: &str) -> bool {
+        self.reading.upcasts().is_ok_and(|it| it.know(kind))
+    }
+
     /// Events as types of today: whatever is made of an event is made of this.
     pub(crate) fn current<'e>(&self, events: &'e [Recorded]) -> Result<Cow<'e, [Recorded]>> {
         self.reading.upcasts()?.current(events)

@@ -54,6 +54,11 @@ impl Upcasts {
         Ok(Self(chains))
     }
 
+    /// Whether events of that type can be read.
+    pub(crate) fn know(&self, kind: &str) -> bool {
+        self.0.contains_key(kind) || event_types().contains_key(kind)
+    }
+
     /// The events as types of today. One of a type that nobody knows is an error: passing it over would lose it.
     pub(crate) fn current<'e>(&self, events: &'e [Recorded]) -> Result<Cow<'e, [Recorded]>> {
         if events.iter().all(|it| !self.0.contains_key(it.kind.as_str())) {

@@ -37,10 +37,9 @@ impl Follower {
         mut events: Vec<Recorded>,
     ) -> Result<()> {
         let count = leases.partitions;
-        let unknown = events.iter().position(|it| {
-            mine(held, count, it).is_some()
-                && contract::pool().get_message_by_name(&it.kind).is_none()
-        });
+        let unknown = events
+            .iter()
+            .position(|it| mine(held, count, it).is_some() && !self.own.log.knows(&it.kind));
         let beyond = unknown.map(|it| events.split_off(it));
         let mut rest = Arc::new(events);
         while !rest.is_empty() {

@@ -169,7 +169,7 @@ impl Waiting {
             Box::pin(async move {
                 let queued = self.queued(tx).await?;
                 for event in &queued {
-                    if contract::pool().get_message_by_name(&event.kind).is_none() {
+                    if !self.journal.log.knows(&event.kind) {
                         return Err(unknown_type(event));
                     }
                     let cause = Some(event.event_id);

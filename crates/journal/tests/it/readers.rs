@@ -70,7 +70,7 @@ async fn every_reader_sees_every_event_once_in_order(database: Database) {
     }
     // Later than the last commit by one nap at the most, whoever was or was not woken.
     let done = async { while readers.join_next().await.transpose().unwrap().is_some() {} };
-    tokio::time::timeout(Duration::from_secs(60), done).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), done).await.unwrap();
 }
 
 async fn a_trust_that_falls_behind_misses_nothing(database: Database) {
@@ -111,7 +111,7 @@ async fn a_trust_that_falls_behind_misses_nothing(database: Database) {
         }
     }
     let done = async { while readers.join_next().await.transpose().unwrap().is_some() {} };
-    tokio::time::timeout(Duration::from_secs(60), done).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), done).await.unwrap();
 }
 
 /// The newest events are kept once for all; what a slow reader has not taken is not kept for it.

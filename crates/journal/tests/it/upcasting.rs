@@ -141,12 +141,12 @@ async fn an_old_event_is_read_as_one_of_today_wherever_it_is_read(database: Data
 /// What a follower with these steps has been handed, once it is so much or two seconds have gone by.
 async fn followed(
     database: &Database,
-    source: Journal,
+    of: Journal,
     steps: &'static [Upcast],
     count: usize,
 ) -> Vec<(String, String)> {
     let follower = open(database, "follower", steps, &[]).await;
-    let journals: Journals = [source].into_iter().collect();
+    let journals: Journals = [of].into_iter().collect();
     let peer = Caller::platform().peer(tonic::service::Routes::new(journals.grpc()));
     let seen = Arc::new(Mutex::new(Vec::new()));
     let handler = Seen(Arc::clone(&seen));
