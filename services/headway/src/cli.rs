@@ -272,6 +272,17 @@ enum Bench {
         #[arg(long)]
         plain: bool,
     },
+    /// A long log: how fast it grows, what it weighs, what proofs and verifying cost
+    Long {
+        #[arg(long, default_value_t = 1_000_000)]
+        events: u32,
+        /// Appending at the same time
+        #[arg(long, default_value_t = 256)]
+        callers: u32,
+        /// PostgreSQL to use instead of an SQLite file in a temporary folder
+        #[arg(long, value_name = "URL")]
+        database_url: Option<String>,
+    },
     /// Append with and without a long snapshot open elsewhere, and say what it costs
     Snapshot {
         /// How long each snapshot is held; it is appended as long without
@@ -332,6 +343,9 @@ impl Bench {
     async fn run(self) -> Result<()> {
         match self {
             Self::Start { settings } => bench::start(&settings).await,
+            Self::Long { events, callers, database_url } => {
+                bench::long::run(events, callers, database_url).await
+            }
             Self::Subscribe { rate, seconds, away, database_url, nats_url } => {
                 let plan = bench::subscribe::Plan { rate, seconds, away, database_url, nats_url };
                 bench::subscribe::run(plan).await

@@ -4,6 +4,7 @@ mod flush;
 mod guarded;
 pub(crate) mod journal;
 mod log;
+pub(crate) mod long;
 mod message_db;
 pub(crate) mod order;
 mod scratch;
