@@ -175,7 +175,7 @@ async fn no_question_reads_the_whole_log(database: Database) {
         },
     ];
     let trust_id = Some(Uuid::from_u128(3));
-    let of_trust = base.clone().map(|it| Query { after: it.after / 10, trust_id, ..it });
+    let of_trust = base.clone().map(|it| Query { after: it.after.min(2_500), trust_id, ..it });
     let mut tx = journal.db().read().await.unwrap();
     for query in base.into_iter().chain(of_trust) {
         let plan = explain(&mut tx, &query, 100).await.unwrap();
@@ -197,7 +197,8 @@ async fn no_question_reads_the_whole_log(database: Database) {
         let rows = sqlx::query(sqlx::AssertSqlSafe(all)).fetch_all(c).await.unwrap();
         rows.iter().map(|it| sqlx::Row::get(it, column)).collect()
     });
-    assert!(plan[0].starts_with("SCAN e") || plan[0].contains("Seq Scan on event"), "{plan:?}");
+    let whole = |it: &String| it.starts_with("SCAN e") || it.contains("Seq Scan on event");
+    assert!(plan.iter().any(whole), "{plan:?}");
 }
 
 async fn append(journal: &Journal, trust: u128, stream: &str, version: u32, it: &impl Name) {
