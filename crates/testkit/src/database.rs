@@ -45,13 +45,13 @@ impl Database {
     }
 
     /// Runs statements on a service's tables in one transaction as whoever owns them, which the service itself is not.
-    pub async fn as_owner(&self, service: &str, statements: &[&'static str]) -> sqlx::Result<()> {
+    pub async fn as_owner(&self, service: &str, statements: &[&str]) -> sqlx::Result<()> {
         match self {
             Self::Sqlite(_) => {
                 let mut owner = SqliteConnection::connect(&self.url(service)).await?;
                 let mut tx = owner.begin_with("BEGIN IMMEDIATE").await?;
                 for statement in statements {
-                    tx.execute(*statement).await?;
+                    tx.execute(AssertSqlSafe((*statement).to_owned())).await?;
                 }
                 tx.commit().await
             }
@@ -60,7 +60,7 @@ impl Database {
                 owner.execute(AssertSqlSafe(format!("SET search_path = \"{service}\""))).await?;
                 let mut tx = owner.begin().await?;
                 for statement in statements {
-                    tx.execute(*statement).await?;
+                    tx.execute(AssertSqlSafe((*statement).to_owned())).await?;
                 }
                 tx.commit().await
             }

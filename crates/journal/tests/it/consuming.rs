@@ -205,18 +205,26 @@ async fn positions_from_before_partitions_are_kept(database: Database) {
     for stream in 0..6 {
         say(&source, stream, 1).await;
     }
-    run(&own, "DROP TABLE parked").await;
-    run(&own, "DROP TABLE consumer_worker").await;
-    run(&own, "DROP TABLE consumer").await;
-    run(&own, "CREATE TABLE consumer (name TEXT PRIMARY KEY, position BIGINT NOT NULL)").await;
-    run(&own, "INSERT INTO consumer VALUES ('notes', 4)").await;
     let update = match &database {
         Database::Sqlite(_) => include_str!("../../migrations/sqlite/0003_consumers.sql"),
         Database::Postgres { .. } => include_str!("../../migrations/postgres/0003_consumers.sql"),
     };
-    let mut tx = own.db().begin().await.unwrap();
-    db::on!(&mut tx, |c| sqlx::raw_sql(update).execute(c).await.map(drop)).unwrap();
-    tx.commit().await.unwrap();
+    let rights = match &database {
+        Database::Sqlite(_) => "SELECT 1",
+        Database::Postgres { .. } => {
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA follower TO headway_follower"
+        }
+    };
+    let back = [
+        "DROP TABLE parked",
+        "DROP TABLE consumer_worker",
+        "DROP TABLE consumer",
+        "CREATE TABLE consumer (name TEXT PRIMARY KEY, position BIGINT NOT NULL)",
+        "INSERT INTO consumer VALUES ('notes', 4)",
+        update,
+        rights,
+    ];
+    database.as_owner("follower", &back).await.unwrap();
     let seen = Seen::default();
     let task = start(&own, &source, &seen, 3);
     until("the rest is applied", async || positions(&own).await == [6; 3]).await;

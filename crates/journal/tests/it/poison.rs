@@ -7,7 +7,7 @@ use rpc::{Ctx, Reason};
 use testkit::{Caller, Database};
 
 use crate::{
-    consumer::{Seen, positions, run, say, start, until, whole},
+    consumer::{Seen, positions, say, start, until, whole},
     notes::{count, open},
 };
 
@@ -119,16 +119,13 @@ async fn a_type_nobody_knows_stops_the_consumer(database: Database) {
     let source = open(&database, "notes").await;
     let own = open(&database, "follower").await;
     say(&source, 1, 1).await;
-    run(
-        &source,
-        match &database {
-            Database::Sqlite(_) => "DROP TRIGGER event_no_update",
-            Database::Postgres { .. } => "ALTER TABLE event DISABLE TRIGGER USER",
-        },
-    )
-    .await;
+    let off = match &database {
+        Database::Sqlite(_) => "DROP TRIGGER event_no_update",
+        Database::Postgres { .. } => "ALTER TABLE event DISABLE TRIGGER USER",
+    };
     say(&source, 2, 1).await;
-    run(&source, "UPDATE event SET type = 'headway.registry.v9.Unheard' WHERE position = 2").await;
+    let change = "UPDATE event SET type = 'headway.registry.v9.Unheard' WHERE position = 2";
+    database.as_owner("notes", &[off, change]).await.unwrap();
     say(&source, 3, 1).await;
     let seen = Seen::default();
     let task = start(&own, &source, &seen, 1);
