@@ -60,7 +60,7 @@ impl Demo {
 
     async fn resume(folder: TempDir) -> Self {
         let arguments = ["demo", "--json", "--listen", "127.0.0.1:0"];
-        let (child, mut output) = crate::running::spawn(folder.path(), &arguments);
+        let (child, mut output) = crate::running::spawn(folder.path(), &arguments, &[]);
         let line = output.next_line().await.unwrap().unwrap();
         let told = serde_json::from_str(&line).unwrap();
         Self { child, _output: output, folder, line, told }

@@ -1,10 +1,19 @@
 //! The whole, from outside: the binary as a newcomer runs it, on both databases, together and apart.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may panic, and tells its figures"
+)]
 
 mod access;
 mod demonstration;
+#[cfg(target_os = "linux")]
 mod durability;
 mod events;
+#[cfg(target_os = "linux")]
+mod load;
+mod order;
 mod proofs;
 mod refusals;
 mod running;

@@ -261,7 +261,7 @@ async fn a_database_that_was_cut_short_is_said_to_be() {
         assert!(!output.status.success(), "{keep} of {length} bytes");
         assert!(said.contains("registry") && said.contains("damaged"), "{keep} bytes: {said}");
         let mut served =
-            crate::running::spawn(deployed.data(), &["serve", "--listen", "127.0.0.1:0"]);
+            crate::running::spawn(deployed.data(), &["serve", "--listen", "127.0.0.1:0"], &[]);
         assert!(!served.0.wait().await.unwrap().success(), "it does not start");
     }
 }

@@ -1,6 +1,7 @@
 //! The binary under test, and a caller over the network.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
@@ -55,9 +56,18 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `headway serve` on a free port over the data in a folder.
     pub(crate) async fn serve(data: &Path, arguments: &[&str]) -> Self {
+        Self::serve_in(data, arguments, &[]).await
+    }
+
+    /// The same in an environment.
+    pub(crate) async fn serve_in(
+        data: &Path,
+        arguments: &[&str],
+        environment: &[(&'static str, OsString)],
+    ) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
-        let (child, mut output) = spawn(data, &all);
+        let (child, mut output) = spawn(data, &all, environment);
         let line = timeout(Duration::from_mins(1), output.next_line()).await.unwrap().unwrap();
         let url = line.unwrap().strip_prefix("Headway listens on ").unwrap().to_owned();
         Self { child, url, _output: output }
@@ -81,9 +91,14 @@ impl Running {
     }
 }
 
-pub(crate) fn spawn(data: &Path, arguments: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
+pub(crate) fn spawn(
+    data: &Path,
+    arguments: &[&str],
+    environment: &[(&'static str, OsString)],
+) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut child = tokio::process::Command::new(binary())
         .args(arguments)
+        .envs(environment.iter().cloned())
         .arg("--data-dir")
         .arg(data)
         .env_remove("RUST_LOG")
@@ -168,6 +183,17 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// The same from somebody who knows that the server may die.
+    pub(crate) async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, &self.address);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
@@ -175,16 +201,16 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body.into())).unwrap();
-        let stream = TcpStream::connect(&self.address).await.unwrap();
+        let request = request.body(Full::new(body.into()))?;
+        let stream = TcpStream::connect(&self.address).await?;
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        let response = sender.send_request(request).await.unwrap();
+        let response = sender.send_request(request).await?;
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
+        let bytes = body.collect().await?.to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Answer { status: parts.status, headers: parts.headers, text }
+        Ok(Answer { status: parts.status, headers: parts.headers, text })
     }
 }
 

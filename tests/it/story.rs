@@ -1,7 +1,7 @@
 //! A vendor pushes registers → the trust knows → a signal is raised → a project starts → a school's phase changes → the
 //! journals prove it. The same on SQLite and PostgreSQL, in one process and in three.
 
-use std::{fmt::Write, path::Path};
+use std::{ffi::OsString, fmt::Write, path::Path};
 
 use chrono::{Datelike, Days, NaiveDate};
 use serde_json::{Value, json};
@@ -19,18 +19,24 @@ pub(crate) struct Deployed {
     running: Vec<Running>,
     data: tempfile::TempDir,
     pub(crate) arguments: Vec<String>,
+    pub(crate) environment: Vec<(&'static str, OsString)>,
     apart: bool,
 }
 
 impl Deployed {
     pub(crate) async fn together(arguments: Vec<String>) -> Self {
-        let mut deployed = Self { running: vec![], data: folder(), arguments, apart: false };
+        let mut deployed = Self::prepared(arguments);
         deployed.start().await;
         deployed
     }
 
+    /// Not started yet.
+    pub(crate) fn prepared(arguments: Vec<String>) -> Self {
+        Self { running: vec![], data: folder(), arguments, environment: vec![], apart: false }
+    }
+
     async fn apart(arguments: Vec<String>) -> Self {
-        let mut deployed = Self { running: vec![], data: folder(), arguments, apart: true };
+        let mut deployed = Self { apart: true, ..Self::prepared(arguments) };
         deployed.start().await;
         deployed
     }
@@ -45,7 +51,8 @@ impl Deployed {
             if self.apart {
                 arguments.extend(["--config", &file, "--only", service]);
             }
-            let running = Running::serve(self.data.path(), &arguments).await;
+            let data = self.data.path();
+            let running = Running::serve_in(data, &arguments, &self.environment).await;
             writeln!(peers, "{service} = \"{}\"", running.url).unwrap();
             self.running.push(running);
         }

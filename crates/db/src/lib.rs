@@ -3,14 +3,16 @@
 //! Statements are written once, in the dialect both understand (`$1`, `RETURNING`, `ON CONFLICT`); [`on!`] type-checks
 //! each of them against both drivers. Only the migrations are written twice, because only the DDL really differs.
 
+mod access;
 mod any;
 mod open;
+mod promises;
 mod scratch;
 
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction, types::Uuid};
 
 pub use any::fetch_any;
-pub use open::{Migrations, Options};
+pub use open::{Access, Migrations, Options};
 pub use scratch::Scratch;
 
 /// The pools of one service's database.
@@ -31,18 +33,43 @@ pub enum Tx {
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// Whose rows a transaction sees.
+///
+/// `PostgreSQL` holds every statement to it by row-level security; a transaction that names nobody sees nothing. It
+/// travels with BEGIN, so it costs no round trip, and it ends with the transaction, so no pooled connection keeps it.
+/// `SQLite` has no such thing: there the `WHERE` of each statement is all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenant {
+    /// The service itself, across trusts.
+    Platform,
+    Trust(Uuid),
+}
+
+impl From<Option<Uuid>> for Tenant {
+    /// A caller confined to no trust is the platform's.
+    fn from(trust_id: Option<Uuid>) -> Self {
+        trust_id.map_or(Self::Platform, Self::Trust)
+    }
+}
+
 impl Db {
-    /// Begins a transaction that only reads, from one snapshot.
+    /// Begins a transaction that only reads, from one snapshot, across trusts.
     pub async fn read(&self) -> Result<Tx> {
+        self.read_as(Tenant::Platform).await
+    }
+
+    /// Begins a transaction that only reads, from one snapshot, what that tenant may see.
+    pub async fn read_as(&self, tenant: Tenant) -> Result<Tx> {
         match self {
             Self::Sqlite { readers, .. } => Ok(Tx::Sqlite(readers.begin().await?)),
-            Self::Postgres(pool) => Ok(Tx::Postgres(
-                begin_whole(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
-            )),
+            Self::Postgres(pool) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Ok(Tx::Postgres(begin_whole(pool, scoped(begin, tenant)).await?))
+            }
         }
     }
 
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write, across trusts: a group commits operations of several.
     pub async fn begin(&self) -> Result<Tx> {
         match self {
             // A deferred SQLite transaction that later writes can fail with SQLITE_BUSY at once; taking the write
@@ -50,7 +77,9 @@ impl Db {
             Self::Sqlite { writer, .. } => {
                 Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
             }
-            Self::Postgres(pool) => Ok(Tx::Postgres(begin_whole(pool, "BEGIN").await?)),
+            Self::Postgres(pool) => {
+                Ok(Tx::Postgres(begin_whole(pool, scoped("BEGIN", Tenant::Platform)).await?))
+            }
         }
     }
 
@@ -62,8 +91,8 @@ impl Db {
                 Ok(Tx::Sqlite(writer.begin_with(begin).await?))
             }
             Self::Postgres(pool) => {
-                let begin = AssertSqlSafe(format!("BEGIN; {postgres}"));
-                Ok(Tx::Postgres(pool.begin_with(begin).await?))
+                let begin = scoped("BEGIN", Tenant::Platform);
+                Ok(Tx::Postgres(begin_whole(pool, format!("{begin}; {postgres}")).await?))
             }
         }
     }
@@ -88,10 +117,17 @@ impl Db {
 
 /// Begins in a task of its own. A caller who goes away in the middle of BEGIN would otherwise leave the connection in a
 /// transaction of which the pool does not know, and whoever gets it next would read an old snapshot, or write nothing.
-async fn begin_whole(pool: &PgPool, begin: &'static str) -> Result<Transaction<'static, Postgres>> {
+async fn begin_whole(pool: &PgPool, begin: String) -> Result<Transaction<'static, Postgres>> {
     let pool = pool.clone();
-    let task = tokio::spawn(async move { pool.begin_with(begin).await });
+    let task = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await });
     task.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+}
+
+fn scoped(begin: &str, tenant: Tenant) -> String {
+    match tenant {
+        Tenant::Platform => format!("{begin}; SET LOCAL headway.tenant = 'platform'"),
+        Tenant::Trust(trust_id) => format!("{begin}; SET LOCAL headway.tenant = '{trust_id}'"),
+    }
 }
 
 impl Tx {

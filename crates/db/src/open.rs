@@ -1,24 +1,46 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Connection, Executor, PgPool, Result, SqlitePool,
+    AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Result, SqlitePool,
     migrate::{Migration, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::Db;
+use crate::{Db, access, promises};
 
-/// How many connections a service keeps.
+/// False in the build that crash tests must catch; see the feature `no-flush`.
+const FLUSHED: bool = cfg!(not(feature = "no-flush"));
+
+/// How a service's database is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
+    /// Connections kept for reading.
     pub readers: u32,
     pub acquire_timeout: Duration,
+    /// How long a transaction may idle, for a process that froze inside one holds every writer up: `PostgreSQL` ends it
+    /// after that. Whoever waits for its lock waits twice as long.
+    pub stall: Duration,
+    pub access: Access,
+}
+
+/// With which rights a service works on `PostgreSQL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Under the role `headway_<schema>`, which owns nothing.
+    Restricted,
+    /// As whoever the URL names: for a schema that is dropped again.
+    Owner,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 8, acquire_timeout: Duration::from_secs(5) }
+        Self {
+            readers: 8,
+            acquire_timeout: Duration::from_secs(5),
+            stall: Duration::from_secs(30),
+            access: Access::Restricted,
+        }
     }
 }
 
@@ -27,6 +49,7 @@ impl Default for Options {
 pub struct Migrations {
     sqlite: Vec<Migration>,
     postgres: Vec<Migration>,
+    append_only: Vec<&'static str>,
 }
 
 impl Migrations {
@@ -34,6 +57,7 @@ impl Migrations {
         Self {
             sqlite: sqlite.iter().cloned().collect(),
             postgres: postgres.iter().cloned().collect(),
+            append_only: vec![],
         }
     }
 
@@ -41,11 +65,19 @@ impl Migrations {
         &self.sqlite
     }
 
+    /// Tables whose rows the service may add and read, but neither change nor remove.
+    #[must_use]
+    pub fn append_only(mut self, tables: &[&'static str]) -> Self {
+        self.append_only.extend(tables);
+        self
+    }
+
     /// Adds those of a shared crate; numbers must not clash.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.sqlite.extend(other.sqlite);
         self.postgres.extend(other.postgres);
+        self.append_only.extend(other.append_only);
         self
     }
 }
@@ -53,13 +85,17 @@ impl Migrations {
 impl Db {
     /// Opens a `sqlite:` or `postgres:` URL and brings the schema up to date.
     ///
-    /// On `PostgreSQL` each service owns the schema named after it.
+    /// On `PostgreSQL` each service has the schema named after it. A database that would lose what it acknowledged is
+    /// refused, and so is one where the service's role cannot be had; the error says what to change.
     pub async fn open(
         url: &str,
         service: &str,
         migrations: Migrations,
         options: Options,
     ) -> Result<Self> {
+        if !FLUSHED {
+            eprintln!("BUILT WITH no-flush: {service} LOSES ACKNOWLEDGED WRITES IN A CRASH");
+        }
         if url.starts_with("sqlite:") {
             Self::open_sqlite(url, migrations, options).await
         } else {
@@ -68,12 +104,15 @@ impl Db {
     }
 
     async fn open_sqlite(url: &str, migrations: Migrations, options: Options) -> Result<Self> {
+        let synchronous = if FLUSHED { SqliteSynchronous::Full } else { SqliteSynchronous::Off };
         let connect = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             // An answer is given only after the flush: NORMAL may lose acknowledged commits when power fails.
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(synchronous)
+            // On macOS fsync leaves the data in the disk's cache.
+            .pragma("fullfsync", "true")
             // Growing the file costs twice per flush; keep what the log once needed.
             .pragma("journal_size_limit", "67108864")
             .busy_timeout(options.acquire_timeout);
@@ -86,6 +125,9 @@ impl Db {
             })
             .connect_with(connect.clone())
             .await?;
+        if FLUSHED {
+            promises::sqlite(&writer).await?;
+        }
         Migrator::with_migrations(migrations.sqlite).run(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers)
@@ -100,14 +142,19 @@ impl Db {
         migrations: Migrations,
         options: Options,
     ) -> Result<Self> {
-        let connect = PgConnectOptions::from_str(url)?
-            .application_name(&format!("headway-{service}"))
-            .options([
-                ("search_path", service),
-                // A process frozen inside a transaction must not hold every other writer up.
-                ("idle_in_transaction_session_timeout", "30000"),
-                ("lock_timeout", "30000"),
-            ]);
+        let schema = service.replace('"', "");
+        let mut connect = PgConnectOptions::from_str(url)?
+            .application_name(&format!("headway-{schema}"))
+            .options([("search_path", schema.as_str())]);
+        let role = prepare(&connect, &schema, migrations, options.access).await?;
+        connect = connect.options(limits(options.stall));
+        if let Some(role) = role {
+            // RESET ROLE falls back to this one, not to the login.
+            connect = connect.options([("role", role)]);
+        }
+        if !FLUSHED {
+            connect = connect.options([("synchronous_commit", "off")]);
+        }
         let port = connect.get_port();
         let pool: PgPool = PgPoolOptions::new()
             .max_connections(options.readers + 2)
@@ -117,9 +164,48 @@ impl Db {
             })
             .connect_with(connect)
             .await?;
-        let statement = format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", service.replace('"', ""));
-        pool.execute(AssertSqlSafe(statement)).await?;
-        Migrator::with_migrations(migrations.postgres).run(&pool).await?;
+        if FLUSHED {
+            promises::postgres(&pool).await?;
+        }
         Ok(Self::Postgres(pool))
     }
+}
+
+/// Makes or updates the schema as the login; gives the role to work under.
+async fn prepare(
+    connect: &PgConnectOptions,
+    schema: &str,
+    migrations: Migrations,
+    access: Access,
+) -> Result<Option<String>> {
+    let mut owner = PgConnection::connect_with(connect).await?;
+    // Processes that start together take turns, until the connection is closed.
+    sqlx::query("SELECT pg_advisory_lock(7311, hashtext($1))")
+        .bind(schema)
+        .execute(&mut owner)
+        .await?;
+    let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
+    owner.execute(AssertSqlSafe(create)).await?;
+    Migrator::with_migrations(migrations.postgres).run(&mut owner).await?;
+    let role = match access {
+        Access::Owner => None,
+        Access::Restricted => {
+            Some(access::establish(&mut owner, schema, &migrations.append_only).await?)
+        }
+    };
+    owner.close().await?;
+    Ok(role)
+}
+
+/// A process that is frozen, or whose machine has gone, must not hold every other writer up.
+fn limits(stall: Duration) -> [(&'static str, String); 6] {
+    [
+        ("idle_in_transaction_session_timeout", stall.as_millis().to_string()),
+        // Longer than that, or those who wait would give up just before the lock is freed.
+        ("lock_timeout", (2 * stall).as_millis().to_string()),
+        ("tcp_keepalives_idle", "15".to_owned()),
+        ("tcp_keepalives_interval", "5".to_owned()),
+        ("tcp_keepalives_count", "3".to_owned()),
+        ("tcp_user_timeout", stall.as_millis().to_string()),
+    ]
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
-use db::Tx;
+use db::{Tenant, Tx};
 use rpc::{Ctx, Error, Fault, Fields, Reason, Result};
 use uuid::Uuid;
 
@@ -77,7 +77,7 @@ impl Journal {
     /// An event takes effect on its effective date, or on the day it was recorded in England; a correction with what it
     /// corrects; none before the one that began its stream. Rows are numbered as if no other event had been.
     pub async fn as_of(&self, trust_id: Uuid, at: AsOf, of: Of<'_>) -> Result<Tx> {
-        let mut live = self.log.db.read().await?;
+        let mut live = self.log.db.read_as(Tenant::Trust(trust_id)).await?;
         let known = known(&mut live, trust_id, at.known_at, of).await?;
         let known = self.log.current(&known)?.into_owned();
         let mut events = in_effect(known, at.effective_on);

@@ -63,6 +63,7 @@ pub use upcast::Upcast;
 /// The tables every service has: events, texts, idempotent answers and consumer positions. Numbers below 100 are ours.
 pub fn migrations() -> Migrations {
     Migrations::new(&sqlx::migrate!("migrations/sqlite"), &sqlx::migrate!("migrations/postgres"))
+        .append_only(&["checkpoint", "event", "event_type", "journal_node"])
 }
 
 /// Turns events into a service's state tables: live, within the writing transaction, and again on rebuild.

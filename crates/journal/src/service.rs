@@ -58,7 +58,7 @@ impl Journals {
         request: ListEventsRequest,
     ) -> Result<ListEventsResponse> {
         let journal = self.of(&request.service)?;
-        let mut tx = journal.log.db.read().await?;
+        let mut tx = journal.log.db.read_as(ctx.own_trust().into()).await?;
         let head = head(&mut tx, ctx.own_trust()).await?;
         let (query, size) = listing::read(ctx, &request, head)?;
         let recorded = list(&mut tx, &query, size).await?;
@@ -110,7 +110,7 @@ async fn subscribe(
     trust_id: Option<uuid::Uuid>,
     after: u64,
 ) -> Result<impl Stream<Item = Result<Arc<Recorded>>> + Send> {
-    let mut tx = journal.log.db.read().await?;
+    let mut tx = journal.log.db.read_as(trust_id.into()).await?;
     let after = position("/after", after, head(&mut tx, trust_id).await?)?;
     drop(tx);
     Ok(tail::follow(journal, trust_id, after))

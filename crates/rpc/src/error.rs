@@ -265,10 +265,12 @@ impl From<sqlx::Error> for Error {
                 Some("13" | "53100") => {
                     (Reason::StorageFull, "the database has no room left; nothing was stored")
                 }
-                // SQLite: BUSY; PostgreSQL: serialization, deadlock, lock timeout, shutdown, connections.
-                Some("5" | "517" | "40001" | "40P01" | "55P03" | "57P01" | "57P03" | "53300") => {
-                    (Reason::Unavailable, "the database is busy")
-                }
+                // SQLite: BUSY; PostgreSQL: serialization, deadlock, lock timeout, idle in transaction, shutdown, crash,
+                // starting up, connections.
+                Some(
+                    "5" | "517" | "40001" | "40P01" | "55P03" | "25P03" | "57P01" | "57P02"
+                    | "57P03" | "53300",
+                ) => (Reason::Unavailable, "the database is busy"),
                 _ => return Self::internal(source),
             },
             _ => return Self::internal(source),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use db::{Db, Migrations, Options};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::postgres;
@@ -39,8 +39,32 @@ impl Database {
 
     /// Opens it for a service; more than once gives the same tables again.
     pub async fn open(&self, service: &str, migrations: Migrations) -> Db {
-        let options = Options { readers: 3, acquire_timeout: Duration::from_secs(30) };
+        let options =
+            Options { readers: 3, acquire_timeout: Duration::from_secs(30), ..Options::default() };
         Db::open(&self.url(service), service, migrations, options).await.unwrap()
+    }
+
+    /// Runs statements on a service's tables in one transaction as whoever owns them, which the service itself is not.
+    pub async fn as_owner(&self, service: &str, statements: &[&'static str]) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(_) => {
+                let mut owner = SqliteConnection::connect(&self.url(service)).await?;
+                let mut tx = owner.begin_with("BEGIN IMMEDIATE").await?;
+                for statement in statements {
+                    tx.execute(*statement).await?;
+                }
+                tx.commit().await
+            }
+            Self::Postgres { url } => {
+                let mut owner = PgConnection::connect(url).await?;
+                owner.execute(AssertSqlSafe(format!("SET search_path = \"{service}\""))).await?;
+                let mut tx = owner.begin().await?;
+                for statement in statements {
+                    tx.execute(*statement).await?;
+                }
+                tx.commit().await
+            }
+        }
     }
 }
 

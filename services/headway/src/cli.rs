@@ -249,6 +249,51 @@ enum Bench {
         #[arg(long, value_name = "URL")]
         database_url: Option<String>,
     },
+    /// Audit the journal's order: 8 writers in 2 processes, and a reader that follows; fails when it does not hold
+    Order {
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// PostgreSQL to use instead of an SQLite file in a temporary folder
+        #[arg(long, value_name = "URL")]
+        database_url: Option<String>,
+        /// Audit a table ordered by a sequence instead, which must be found out
+        #[arg(long)]
+        plain: bool,
+    },
+    /// One of the processes of the order audit
+    #[command(hide = true)]
+    OrderWriters {
+        #[arg(long)]
+        url: String,
+        #[arg(long)]
+        seconds: u64,
+        #[arg(long)]
+        process: u32,
+        #[arg(long)]
+        plain: bool,
+    },
+    /// A long log: how fast it grows, what it weighs, what proofs and verifying cost
+    Long {
+        #[arg(long, default_value_t = 1_000_000)]
+        events: u32,
+        /// Appending at the same time
+        #[arg(long, default_value_t = 256)]
+        callers: u32,
+        /// PostgreSQL to use instead of an SQLite file in a temporary folder
+        #[arg(long, value_name = "URL")]
+        database_url: Option<String>,
+    },
+    /// Append with and without a long snapshot open elsewhere, and say what it costs
+    Snapshot {
+        /// How long each snapshot is held; it is appended as long without
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+        #[arg(long, default_value_t = 1)]
+        rounds: usize,
+        /// PostgreSQL to use instead of an SQLite file in a temporary folder
+        #[arg(long, value_name = "URL")]
+        database_url: Option<String>,
+    },
 }
 
 impl Cli {
@@ -289,24 +334,38 @@ impl Cli {
             Command::Journal(Journal::Parked(Parked::Skip { which, position, settings })) => {
                 journal::parked::skip(&settings, which, position).await
             }
-            Command::Bench(Bench::Subscribe { rate, seconds, away, database_url, nats_url }) => {
+            Command::Bench(bench) => bench.run().await,
+        }
+    }
+}
+
+impl Bench {
+    async fn run(self) -> Result<()> {
+        match self {
+            Self::Start { settings } => bench::start(&settings).await,
+            Self::Long { events, callers, database_url } => {
+                bench::long::run(events, callers, database_url).await
+            }
+            Self::Subscribe { rate, seconds, away, database_url, nats_url } => {
                 let plan = bench::subscribe::Plan { rate, seconds, away, database_url, nats_url };
                 bench::subscribe::run(plan).await
             }
-            Command::Bench(Bench::Journal {
-                database_url,
-                message_db,
-                seconds,
-                rounds,
-                transitions,
-            }) => {
+            Self::Journal { database_url, message_db, seconds, rounds, transitions } => {
                 let plan =
                     bench::journal::Plan { database_url, message_db, seconds, rounds, transitions };
                 bench::journal::run(plan).await
             }
-            Command::Bench(Bench::Start { settings }) => bench::start(&settings).await,
-            Command::Bench(Bench::Register { registers, callers, database_url }) => {
+            Self::Register { registers, callers, database_url } => {
                 bench::register(registers, callers, database_url).await
+            }
+            Self::Order { seconds, database_url, plain } => {
+                bench::order::audit(seconds, database_url, plain).await
+            }
+            Self::OrderWriters { url, seconds, process, plain } => {
+                bench::order::write(&url, seconds, process, plain).await
+            }
+            Self::Snapshot { seconds, rounds, database_url } => {
+                bench::snapshot::measure(seconds, rounds, database_url).await
             }
         }
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use chrono::Duration;
 use dashboard::{Board, Peers};
-use db::{Db, Migrations, Options};
+use db::{Access, Db, Migrations, Options};
 use host::{Limits, Part, front};
 use journal::{Follower, Journal, Journals, Source};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -140,7 +140,7 @@ impl Opened {
             Service::Intelligence => intelligence::migrations(),
             Service::Improvement => improvement::migrations(),
         };
-        let db = database(config, service, service.name(), migrations).await?;
+        let db = database(config, service, service.name(), migrations, Access::Restricted).await?;
         let routes = std::mem::take(&mut self.routes);
         let (journal, rest, routes) = match service {
             Service::Registry => {
@@ -183,8 +183,9 @@ pub(crate) async fn database(
     service: Service,
     schema: &str,
     migrations: Migrations,
+    access: Access,
 ) -> Result<Db> {
-    let options = Options { readers: config.connections, ..Options::default() };
+    let options = Options { readers: config.connections, access, ..Options::default() };
     Db::open(&config.url(service), schema, migrations, options).await.map_err(|error| {
         // SQLite: CORRUPT and NOTADB.
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);

@@ -6,28 +6,12 @@ use testkit::Database;
 use crate::notes::{draft, open, write};
 
 testkit::both!(
-    nothing_is_changed_or_removed,
     positions_are_dense_under_concurrent_writers,
     one_version_has_one_winner,
     versions_have_no_holes,
     the_log_rebuilds_the_tables,
     a_table_that_strayed_is_found,
 );
-
-async fn nothing_is_changed_or_removed(database: Database) {
-    let journal = open(&database, "notes").await;
-    let ctx = Ctx::system("test");
-    write(&journal, &ctx, draft(1, "note/1", 1, "first")).await.unwrap();
-    let replace = match &database {
-        Database::Sqlite(_) => "INSERT OR REPLACE INTO event SELECT * FROM event",
-        Database::Postgres { .. } => "TRUNCATE event",
-    };
-    for sql in ["UPDATE event SET actor = 'someone else'", "DELETE FROM event", replace] {
-        let mut tx = journal.db().begin().await.unwrap();
-        let result = on!(&mut tx, |c| sqlx::query(sql).execute(c).await.map(drop));
-        assert!(result.unwrap_err().to_string().contains("append-only"), "{sql}");
-    }
-}
 
 /// Two journals over one database stand for two processes.
 async fn positions_are_dense_under_concurrent_writers(database: Database) {

@@ -1,11 +1,14 @@
 //! The smallest service there can be: notes that are counted, to have something to write.
 
 use contract::registry::TrustCreated;
-use db::{Db, Tx, on};
+use db::{Db, Migrations, Tx, on};
 use futures::future::BoxFuture;
 use journal::{Draft, Journal, Projection, Recorded, proof::Keys};
 use rpc::{Ctx, Result};
-use sqlx::AssertSqlSafe;
+use sqlx::{
+    AssertSqlSafe, SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+};
 use tempfile::TempDir;
 use testkit::Database;
 use uuid::Uuid;
@@ -35,14 +38,17 @@ impl Projection for Notes {
     }
 }
 
-pub(crate) async fn open(database: &Database, service: &'static str) -> Journal {
-    let db = database.open(service, journal::migrations()).await;
-    let mut tx = db.begin().await.unwrap();
+/// The tables of a service with notes: the same statement will do for both databases.
+pub(crate) fn migrations() -> Migrations {
+    let create = "CREATE TABLE note (position BIGINT PRIMARY KEY, name TEXT NOT NULL)";
     let create =
-        "CREATE TABLE IF NOT EXISTS note (position BIGINT PRIMARY KEY, name TEXT NOT NULL)";
-    on!(&mut tx, |c| sqlx::query(create).execute(c).await.map(drop)).unwrap();
-    tx.commit().await.unwrap();
-    Journal::open(service, db, Notes)
+        Migration::new(100, "note".into(), MigrationType::Simple, create.into_sql_str(), false);
+    let note = Migrator::with_migrations(vec![create]);
+    journal::migrations().and(Migrations::new(&note, &note))
+}
+
+pub(crate) async fn open(database: &Database, service: &'static str) -> Journal {
+    Journal::open(service, database.open(service, migrations()).await, Notes)
 }
 
 pub(crate) fn draft(trust: u128, stream: &str, version: u32, name: &str) -> Draft {

@@ -175,7 +175,7 @@ async fn no_question_reads_the_whole_log(database: Database) {
         },
     ];
     let trust_id = Some(Uuid::from_u128(3));
-    let of_trust = base.clone().map(|it| Query { after: it.after / 10, trust_id, ..it });
+    let of_trust = base.clone().map(|it| Query { after: it.after.min(2_500), trust_id, ..it });
     let mut tx = journal.db().read().await.unwrap();
     for query in base.into_iter().chain(of_trust) {
         let plan = explain(&mut tx, &query, 100).await.unwrap();
@@ -197,7 +197,8 @@ async fn no_question_reads_the_whole_log(database: Database) {
         let rows = sqlx::query(sqlx::AssertSqlSafe(all)).fetch_all(c).await.unwrap();
         rows.iter().map(|it| sqlx::Row::get(it, column)).collect()
     });
-    assert!(plan[0].starts_with("SCAN e") || plan[0].contains("Seq Scan on event"), "{plan:?}");
+    let whole = |it: &String| it.starts_with("SCAN e") || it.contains("Seq Scan on event");
+    assert!(plan.iter().any(whole), "{plan:?}");
 }
 
 async fn append(journal: &Journal, trust: u128, stream: &str, version: u32, it: &impl Name) {
@@ -354,6 +355,8 @@ fn every_event_says_its_stream() {
         assert!(name.starts_with("headway."), "{name}");
         let id = format!("{}_id", it.stream_kind);
         let names_it = it.message.fields().any(|field| field.name() == id);
+        // The journal's own events are in streams of what was done, not of a thing.
+        let names_it = names_it || name.starts_with("headway.journal.");
         assert!(
             names_it || it.stream_kind == "register",
             "{name} does not say whose stream it is in"

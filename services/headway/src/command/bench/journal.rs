@@ -4,22 +4,20 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    path::{Path, PathBuf},
-    sync::Arc,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
-use contract::registry::TrustCreated;
-use db::{Db, Options, Tx};
-use futures::future::BoxFuture;
 use host::telemetry;
-use journal::{Draft, Journal, Projection, Recorded};
-use rpc::Ctx;
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
-use super::{flush, guarded, message_db::MessageDb, scratch::Scratch};
+use super::{
+    flush, guarded,
+    log::{self, Place},
+    message_db::MessageDb,
+    scratch::Scratch,
+};
 use crate::command::say;
 
 /// Callers of guarded transitions.
@@ -106,36 +104,24 @@ impl Times {
     }
 }
 
-/// Nothing but events.
-struct Bare;
-
-impl Projection for Bare {
-    fn tables(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn project<'t>(&'t self, _: &'t mut Tx, _: &'t [Recorded]) -> BoxFuture<'t, rpc::Result<()>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-/// Single events through [`Journal::append`], each caller to a stream of its own.
-async fn ours(journal: Journal, callers: u32, lasting: Duration) -> Result<Times> {
-    let name: Arc<str> = "x".repeat(PAYLOAD).into();
-    let run = rpc::new_id();
-    Times::of(callers, lasting, move |caller, number| {
-        let (journal, name) = (journal.clone(), Arc::clone(&name));
+/// Single events through [`journal::Journal::append`], each caller to a stream of its own.
+async fn ours(server: Option<String>, callers: u32, lasting: Duration) -> Result<Times> {
+    let place = Place::new(server).await?;
+    let journal = log::open(&place.url).await?;
+    let appending = journal.clone();
+    let times = Times::of(callers, lasting, move |caller, number| {
+        let journal = appending.clone();
         async move {
-            let message = TrustCreated { name: name.to_string(), ..TrustCreated::default() };
-            let stream = format!("bench/{run}-{caller}");
             let version = u32::try_from(number + 1)?;
-            let trust = Uuid::from_u128(u128::from(caller % 16));
-            let draft = Draft::new(rpc::new_id(), trust, stream, version, &message);
-            journal.append(&Ctx::system("bench"), draft).await?;
+            log::append(&journal, &format!("bench/{caller}"), version).await?;
             Ok(())
         }
     })
-    .await
+    .await;
+    journal.close();
+    journal.db().close().await;
+    place.remove().await?;
+    times
 }
 
 type Runs = BTreeMap<(String, u32), Vec<Times>>;
@@ -151,21 +137,15 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
         Some(url) => Some(Server::start(url, plan.message_db.clone()).await?),
         None => None,
     };
-    for round in 0..plan.rounds {
+    for _ in 0..plan.rounds {
         for callers in CALLERS {
             flushes.push(flush::rate(folder.path())?);
             let mut add = |what: &str, times| {
                 runs.entry((what.to_owned(), callers)).or_default().push(times);
             };
-            let sqlite = sqlite(folder.path(), round, callers).await?;
-            add("SQLite", ours(sqlite.clone(), callers, lasting).await?);
-            sqlite.close();
-            sqlite.db().close().await;
+            add("SQLite", ours(None, callers, lasting).await?);
             let Some(server) = &server else { continue };
-            let postgres = server.journal(round, callers).await?;
-            add("PostgreSQL", ours(postgres.clone(), callers, lasting).await?);
-            postgres.close();
-            postgres.db().close().await;
+            add("PostgreSQL", ours(plan.database_url.clone(), callers, lasting).await?);
             if let Some(other) = &server.message_db {
                 add("message-db, 1 category", other.run(callers, 1, PAYLOAD, lasting).await?);
                 add("message-db, 64 categories", other.run(callers, 64, PAYLOAD, lasting).await?);
@@ -188,14 +168,7 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
     report(&runs, &mut flushes)
 }
 
-async fn sqlite(folder: &Path, round: u32, callers: u32) -> Result<Journal> {
-    let path = folder.join(format!("{round}-{callers}.db"));
-    let url = format!("sqlite:{}", path.display());
-    let db = Db::open(&url, "bench", journal::migrations(), Options::default()).await?;
-    Ok(Journal::open("bench", db, Bare))
-}
-
-/// The stores on a PostgreSQL server.
+/// message-db on a PostgreSQL server.
 struct Server {
     scratch: Scratch,
     message_db: Option<MessageDb>,
@@ -212,13 +185,6 @@ impl Server {
             }
         };
         Ok(Self { scratch, message_db })
-    }
-
-    async fn journal(&self, round: u32, callers: u32) -> Result<Journal> {
-        let schema = format!("bench_{round}_{callers}");
-        let url = self.scratch.url();
-        let db = Db::open(&url, &schema, journal::migrations(), Options::default()).await?;
-        Ok(Journal::open("bench", db, Bare))
     }
 
     async fn stop(self) -> Result<()> {

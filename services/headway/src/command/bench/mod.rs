@@ -3,8 +3,12 @@
 mod flush;
 mod guarded;
 pub(crate) mod journal;
+mod log;
+pub(crate) mod long;
 mod message_db;
+pub(crate) mod order;
 mod scratch;
+pub(crate) mod snapshot;
 pub(crate) mod subscribe;
 
 use std::{

@@ -28,7 +28,17 @@ impl Scratch {
     }
 
     pub(super) async fn remove(self) -> Result<()> {
-        self.order(format!("DROP DATABASE {} WITH (FORCE)", self.name)).await
+        self.order(format!("DROP DATABASE {} WITH (FORCE)", self.name)).await?;
+        // Roles belong to the server: those that measurements worked under would outlive the database.
+        self.order(
+            "DO $$ DECLARE it name; BEGIN
+             FOR it IN SELECT rolname FROM pg_roles WHERE rolname LIKE 'headway\\_bench\\_%' LOOP
+                 EXECUTE format('DROP ROLE IF EXISTS %I', it);
+             END LOOP;
+             EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$"
+                .to_owned(),
+        )
+        .await
     }
 
     async fn order(&self, statement: String) -> Result<()> {

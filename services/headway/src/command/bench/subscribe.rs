@@ -94,7 +94,7 @@ struct Server {
 impl Server {
     async fn start(journal: Journal) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let secrets = Secrets::open(folder.path())?;
+        let secrets = Secrets::open(folder.path(), None)?;
         let scopes = [Scope::JournalRead];
         let token = secrets.tokens.issue("bench", None, &scopes, rpc::now(), Span::days(1))?;
         let journals: Journals = [journal.clone()].into_iter().collect();

@@ -1,5 +1,5 @@
 use anyhow::{Context, Result, bail};
-use db::Db;
+use db::{Access, Db};
 use host::telemetry;
 use journal::{Journal, Rebuilt, rebuild_in_place};
 use sqlx::{AssertSqlSafe, Executor};
@@ -88,7 +88,7 @@ pub(super) async fn beside(
     let schema = format!("{}_rebuilt_{}", service.name(), rpc::new_id().simple());
     let elsewhere = Config { data_dir: folder.path().to_owned(), ..config.clone() };
     let migrations = journal.projection().schema();
-    let empty = database(&elsewhere, service, &schema, migrations).await?;
+    let empty = database(&elsewhere, service, &schema, migrations, Access::Owner).await?;
     let rebuilt = journal::rebuild(journal, &empty).await;
     if let Db::Postgres(pool) = &empty {
         pool.execute(AssertSqlSafe(format!("DROP SCHEMA \"{schema}\" CASCADE"))).await?;

@@ -1,0 +1,2 @@
+-- Roles and row-level security are PostgreSQL's. Whoever may open an SQLite file may read all of it, and the dense
+-- positions that its counterpart adds here are kept by a trigger of the first migration.
