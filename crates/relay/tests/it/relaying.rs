@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
 use relay::{Nats, stream_name};
+use sqlx::{Connection, PgConnection};
 use testkit::{Database, nats_url};
 
 use crate::notes::{connect, last, name, open, same, say, until};
@@ -68,12 +69,13 @@ async fn two_relays_at_once_do_no_harm(database: Database) {
     }
     for _ in 0..20 {
         say(&journal, 20).await;
-        if let db::Db::Postgres(pool) = journal.db() {
+        if let Database::Postgres { url } = &database {
             // The one that relays goes on without knowing that another may begin.
             let lost = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks
                         WHERE locktype = 'advisory' AND classid = 7311 AND granted
                           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-            sqlx::query(lost).execute(pool).await.unwrap();
+            let mut admin = PgConnection::connect(url).await.unwrap();
+            sqlx::query(lost).execute(&mut admin).await.unwrap();
         }
     }
     until("published", async || last(&jetstream, journal.service()).await == 400).await;
