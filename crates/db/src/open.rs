@@ -169,6 +169,7 @@ impl Db {
         let pool: PgPool = PgPoolOptions::new()
             .max_connections(options.readers + 2)
             .acquire_timeout(options.acquire_timeout)
+            .test_before_acquire(false)
             .after_connect(move |_, _| {
                 Box::pin(async move { nodelay::set(port).map(drop).map_err(Into::into) })
             })

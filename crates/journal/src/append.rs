@@ -4,8 +4,8 @@
 use db::{Db, Tx};
 use rpc::{Error, Reason, Result};
 use sqlx::{
-    Postgres, QueryBuilder, Sqlite, Transaction, error::ErrorKind, postgres::PgArguments,
-    query::QueryScalar,
+    PgConnection, Postgres, QueryBuilder, Sqlite, Transaction, error::ErrorKind,
+    postgres::PgArguments, query::QueryScalar,
 };
 
 use crate::{
@@ -51,14 +51,23 @@ pub(crate) async fn append(
 
 /// Appends events by one statement that is a transaction of its own; nothing when it takes more than that, because
 /// something is not remembered or the database is not `PostgreSQL`.
+///
+/// `line` is the connection this is sent by, kept while it is well: taking one from the pool costs as much again.
 pub(crate) async fn at_once(
     db: &Db,
+    line: &mut Option<PgConnection>,
     heads: &mut Heads,
     events: &mut [&mut Recorded],
 ) -> Result<Option<Inserted>> {
-    let Db::Postgres(pool) = db else { return Ok(None) };
+    let own = match line.take() {
+        Some(own) => Some(own),
+        None => db.line().await?,
+    };
+    let Some(mut own) = own else { return Ok(None) };
     let Some((before, about)) = heads.remembered(events)? else { return Ok(None) };
-    Ok(Some(told(call(before, events, &about)?.fetch_one(pool).await)?))
+    let inserted = told(call(before, events, &about)?.fetch_one(&mut own).await)?;
+    *line = Some(own);
+    Ok(Some(inserted))
 }
 
 fn told(inserted: Result<bool, sqlx::Error>) -> Result<Inserted> {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use db::{Db, Tx, on};
 use futures::FutureExt;
 use rpc::{Ctx, Error, Reason, Result};
+use sqlx::PgConnection;
 use tokio::sync::Mutex;
 
 use crate::{
@@ -59,6 +60,7 @@ impl Log {
 pub(crate) struct Group {
     log: Log,
     purged: Option<DateTime<Utc>>,
+    line: Option<PgConnection>,
     seconds: metrics::Histogram,
     flush_seconds: metrics::Histogram,
 }
@@ -69,6 +71,7 @@ impl Group {
         Self {
             log,
             purged: None,
+            line: None,
             seconds: metrics::histogram!("headway_write_seconds", "service" => service),
             flush_seconds: metrics::histogram!("headway_write_flush_seconds", "service" => service),
         }
@@ -118,7 +121,7 @@ impl Group {
 
     /// Appends bare events to a log on which no state hangs, by one round trip; false when that cannot be, and nothing
     /// was done.
-    async fn at_once(&self, jobs: &mut [Box<dyn Job>]) -> Result<bool> {
+    async fn at_once(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<bool> {
         let mut events = Vec::with_capacity(jobs.len());
         for job in &mut *jobs {
             match job.as_command().and_then(|it| it.bare()) {
@@ -128,7 +131,7 @@ impl Group {
         }
         let mut heads = self.log.heads.lock().await;
         let flushing = Instant::now();
-        match append::at_once(&self.log.db, &mut heads, &mut events).await? {
+        match append::at_once(&self.log.db, &mut self.line, &mut heads, &mut events).await? {
             Some(Inserted::Yes) => {}
             Some(Inserted::Moved | Inserted::Taken) => {
                 heads.forget();
