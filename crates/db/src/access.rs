@@ -10,12 +10,12 @@ const UNIQUE_VIOLATION: &str = "23505";
 pub(crate) async fn establish(
     owner: &mut PgConnection,
     schema: &str,
-    append_only: &[&str],
+    (append_only, sealed): (&[&str], &[&str]),
 ) -> Result<String> {
     let role = format!("headway_{schema}");
     exist(owner, &role).await?;
     admit(owner, &role).await?;
-    grant(owner, schema, &role, append_only).await?;
+    grant(owner, schema, &role, (append_only, sealed)).await?;
     Ok(role)
 }
 
@@ -66,7 +66,7 @@ async fn grant(
     owner: &mut PgConnection,
     schema: &str,
     role: &str,
-    append_only: &[&str],
+    (append_only, sealed): (&[&str], &[&str]),
 ) -> Result<()> {
     let mut tx = owner.begin().await?;
     let mut statements = vec![
@@ -79,6 +79,12 @@ async fn grant(
     statements.extend(append_only.iter().map(|table| {
         format!("REVOKE UPDATE, DELETE, TRUNCATE ON \"{schema}\".\"{table}\" FROM \"{role}\"")
     }));
+    statements.extend(
+        sealed
+            .iter()
+            .map(|table| format!("REVOKE INSERT ON \"{schema}\".\"{table}\" FROM \"{role}\"")),
+    );
+    statements.push(format!("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA \"{schema}\" TO \"{role}\""));
     for statement in statements {
         tx.execute(AssertSqlSafe(statement)).await?;
     }

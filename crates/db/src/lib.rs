@@ -9,7 +9,10 @@ mod open;
 mod promises;
 mod scratch;
 
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Result, Sqlite, SqlitePool, Transaction, types::Uuid};
+use sqlx::{
+    AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Result, Sqlite, SqlitePool,
+    Transaction, types::Uuid,
+};
 
 pub use any::fetch_any;
 pub use open::{Access, Migrations, Options};
@@ -103,7 +106,16 @@ impl Db {
         on!(&mut tx, |c| sqlx::query("SELECT 1").execute(c).await.map(drop))
     }
 
-    /// Waits for what is under way and closes every connection.
+    /// A connection of its own, outside the pool; nothing on `SQLite`.
+    pub async fn line(&self) -> Result<Option<PgConnection>> {
+        let Self::Postgres(pool) = self else { return Ok(None) };
+        let options = pool.connect_options();
+        let line = PgConnection::connect_with(&options).await?;
+        nodelay::set(options.get_port())?;
+        Ok(Some(line))
+    }
+
+    /// Waits for what is under way and closes every connection of the pool.
     pub async fn close(&self) {
         match self {
             Self::Sqlite { readers, writer } => {
@@ -117,10 +129,33 @@ impl Db {
 
 /// Begins in a task of its own. A caller who goes away in the middle of BEGIN would otherwise leave the connection in a
 /// transaction of which the pool does not know, and whoever gets it next would read an old snapshot, or write nothing.
+///
+/// The pool does not ask connections whether they are well, which would double every round trip; one that the server has
+/// closed meanwhile, as when it was restarted, is told here and gone from the pool.
 async fn begin_whole(pool: &PgPool, begin: String) -> Result<Transaction<'static, Postgres>> {
     let pool = pool.clone();
-    let task = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await });
+    let task = tokio::spawn(async move {
+        for _ in 0..pool.options().get_max_connections() {
+            match pool.begin_with(AssertSqlSafe(begin.clone())).await {
+                Err(error) if is_closed(&error) => {}
+                begun => return begun,
+            }
+        }
+        pool.begin_with(AssertSqlSafe(begin)).await
+    });
     task.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+}
+
+/// Whether a connection turned out to be closed: cut, or ended by the server (`admin_shutdown`, `crash_shutdown`,
+/// `idle_session_timeout`).
+fn is_closed(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(it) => {
+            matches!(it.code().as_deref(), Some("57P01" | "57P02" | "57P05"))
+        }
+        _ => false,
+    }
 }
 
 fn scoped(begin: &str, tenant: Tenant) -> String {

@@ -50,6 +50,7 @@ pub struct Migrations {
     sqlite: Vec<Migration>,
     postgres: Vec<Migration>,
     append_only: Vec<&'static str>,
+    sealed: Vec<&'static str>,
 }
 
 impl Migrations {
@@ -58,6 +59,7 @@ impl Migrations {
             sqlite: sqlite.iter().cloned().collect(),
             postgres: postgres.iter().cloned().collect(),
             append_only: vec![],
+            sealed: vec![],
         }
     }
 
@@ -72,12 +74,20 @@ impl Migrations {
         self
     }
 
+    /// Tables to which the service adds by functions of the database alone.
+    #[must_use]
+    pub fn sealed(mut self, tables: &[&'static str]) -> Self {
+        self.sealed.extend(tables);
+        self
+    }
+
     /// Adds those of a shared crate; numbers must not clash.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.sqlite.extend(other.sqlite);
         self.postgres.extend(other.postgres);
         self.append_only.extend(other.append_only);
+        self.sealed.extend(other.sealed);
         self
     }
 }
@@ -159,6 +169,7 @@ impl Db {
         let pool: PgPool = PgPoolOptions::new()
             .max_connections(options.readers + 2)
             .acquire_timeout(options.acquire_timeout)
+            .test_before_acquire(false)
             .after_connect(move |_, _| {
                 Box::pin(async move { nodelay::set(port).map(drop).map_err(Into::into) })
             })
@@ -186,11 +197,12 @@ async fn prepare(
         .await?;
     let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
     owner.execute(AssertSqlSafe(create)).await?;
-    Migrator::with_migrations(migrations.postgres).run(&mut owner).await?;
+    let Migrations { postgres, append_only, sealed, .. } = migrations;
+    Migrator::with_migrations(postgres).run(&mut owner).await?;
     let role = match access {
         Access::Owner => None,
         Access::Restricted => {
-            Some(access::establish(&mut owner, schema, &migrations.append_only).await?)
+            Some(access::establish(&mut owner, schema, (&append_only, &sealed)).await?)
         }
     };
     owner.close().await?;

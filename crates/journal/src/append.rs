@@ -1,14 +1,17 @@
 //! Appending: events get their places at the end of the log, under a lock that is held until they are durable and
 //! visible, and are inserted by one statement however many they are.
 
-use db::Tx;
+use db::{Db, Tx};
 use rpc::{Error, Reason, Result};
-use sqlx::{Postgres, QueryBuilder, Sqlite, Transaction, error::ErrorKind};
+use sqlx::{
+    PgConnection, Postgres, QueryBuilder, Sqlite, Transaction, error::ErrorKind,
+    postgres::PgArguments, query::QueryScalar,
+};
 
 use crate::{
     Recorded,
     heads::{Heads, Refusal},
-    text,
+    subject, text,
 };
 
 /// What became of events that were to be inserted.
@@ -21,7 +24,7 @@ pub(crate) enum Inserted {
     Taken,
 }
 
-/// Places admitted events and inserts them, their texts included.
+/// Places admitted events and inserts them, with their texts and what they are about.
 pub(crate) async fn append(
     tx: &mut Tx,
     heads: &mut Heads,
@@ -31,18 +34,49 @@ pub(crate) async fn append(
         return Ok(Inserted::Yes);
     }
     let before = heads.place(tx, events).await?;
-    let inserted = match tx {
-        Tx::Sqlite(tx) => sqlite(tx, before, events).await,
-        Tx::Postgres(tx) => postgres(tx, before, events).await,
-    };
-    match inserted {
-        Ok(true) => {}
-        Ok(false) => return Ok(Inserted::Moved),
-        Err(error) if unique(&error) => return Ok(Inserted::Taken),
-        Err(error) => return Err(error.into()),
+    let placed: Vec<&Recorded> = events.iter().map(|it| &**it).collect();
+    let about = subject::about(tx, &mut heads.subjects, &placed).await?;
+    match tx {
+        Tx::Postgres(tx) => told(call(before, events, &about)?.fetch_one(&mut **tx).await),
+        Tx::Sqlite(rows) => {
+            let inserted = told(sqlite(rows, before, events).await)?;
+            if inserted == Inserted::Yes {
+                sqlite_texts(rows, events).await?;
+                subject::keep(tx, &about).await?;
+            }
+            Ok(inserted)
+        }
     }
-    text::keep(tx, events).await?;
-    Ok(Inserted::Yes)
+}
+
+/// Appends events by one statement that is a transaction of its own; nothing when it takes more than that, because
+/// something is not remembered or the database is not `PostgreSQL`.
+///
+/// `line` is the connection this is sent by, kept while it is well: taking one from the pool costs as much again.
+pub(crate) async fn at_once(
+    db: &Db,
+    line: &mut Option<PgConnection>,
+    heads: &mut Heads,
+    events: &mut [&mut Recorded],
+) -> Result<Option<Inserted>> {
+    let own = match line.take() {
+        Some(own) => Some(own),
+        None => db.line().await?,
+    };
+    let Some(mut own) = own else { return Ok(None) };
+    let Some((before, about)) = heads.remembered(events)? else { return Ok(None) };
+    let inserted = told(call(before, events, &about)?.fetch_one(&mut own).await)?;
+    *line = Some(own);
+    Ok(Some(inserted))
+}
+
+fn told(inserted: Result<bool, sqlx::Error>) -> Result<Inserted> {
+    match inserted {
+        Ok(true) => Ok(Inserted::Yes),
+        Ok(false) => Ok(Inserted::Moved),
+        Err(error) if unique(&error) => Ok(Inserted::Taken),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn unique(error: &sqlx::Error) -> bool {
@@ -53,23 +87,20 @@ fn version(event: &Recorded) -> Result<i32, sqlx::Error> {
     i32::try_from(event.version).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
-/// One array for each column. READ COMMITTED matters: the guard sees what was committed before the lock was had.
-async fn postgres(
-    tx: &mut Transaction<'static, Postgres>,
+/// The call of the database's own function: one array for each column.
+fn call<'e>(
     before: i64,
-    events: &[&mut Recorded],
-) -> Result<bool, sqlx::Error> {
+    events: &'e [&mut Recorded],
+    about: &'e [(String, i64)],
+) -> Result<QueryScalar<'e, Postgres, bool, PgArguments>> {
     fn column<'e, T>(events: &'e [&mut Recorded], value: impl Fn(&'e Recorded) -> T) -> Vec<T> {
         events.iter().map(|it| value(it)).collect()
     }
     let versions: Vec<i32> = events.iter().map(|it| version(it)).collect::<Result<_, _>>()?;
-    let done = sqlx::query(
-        "INSERT INTO event (position, trust_id, trust_position, event_id, stream, version, type, data,
-             effective_on, recorded_at, corrects, actor, correlation_id, causation_id, content_hash)
-         SELECT * FROM unnest($2::bigint[], $3::uuid[], $4::bigint[], $5::uuid[], $6::text[], $7::int[],
-             $8::text[], $9::bytea[], $10::date[], $11::timestamptz[], $12::uuid[], $13::text[], $14::uuid[],
-             $15::uuid[], $16::bytea[])
-         WHERE (SELECT coalesce(max(position), 0) FROM event) = $1",
+    let texts = text::of(events);
+    Ok(sqlx::query_scalar(
+        "SELECT append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+             $19, $20, $21, $22)",
     )
     .bind(before)
     .bind(column(events, |it| it.position))
@@ -87,9 +118,12 @@ async fn postgres(
     .bind(column(events, |it| it.correlation_id))
     .bind(column(events, |it| it.causation_id))
     .bind(column(events, |it| it.content_hash().to_vec()))
-    .execute(&mut **tx)
-    .await?;
-    Ok(done.rows_affected() > 0)
+    .bind(texts.iter().map(|it| it.1.id).collect::<Vec<_>>())
+    .bind(texts.iter().map(|it| it.0).collect::<Vec<_>>())
+    .bind(texts.iter().map(|it| it.1.salt.as_slice()).collect::<Vec<_>>())
+    .bind(texts.iter().map(|it| it.1.body.as_str()).collect::<Vec<_>>())
+    .bind(about.iter().map(|it| it.0.as_str()).collect::<Vec<_>>())
+    .bind(about.iter().map(|it| it.1).collect::<Vec<_>>()))
 }
 
 /// The most rows in one statement: fifteen values each, of 32,766 that `SQLite` binds.
@@ -152,6 +186,22 @@ async fn sqlite_rows(
     insert.push(") WHERE (SELECT coalesce(max(position), 0) FROM event) = ").push_bind(after);
     let done = insert.build().execute(&mut **tx).await?;
     Ok(done.rows_affected() > 0)
+}
+
+async fn sqlite_texts(
+    tx: &mut Transaction<'static, Sqlite>,
+    events: &[&mut Recorded],
+) -> Result<(), sqlx::Error> {
+    for (trust_id, text) in text::of(events) {
+        sqlx::query("INSERT INTO text (text_id, trust_id, salt, body) VALUES ($1, $2, $3, $4)")
+            .bind(text.id)
+            .bind(trust_id)
+            .bind(text.salt.as_slice())
+            .bind(&text.body)
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Appends the events of one operation by themselves.

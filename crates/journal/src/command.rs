@@ -61,6 +61,12 @@ pub(crate) trait Command: Send {
     /// Told where the events were recorded.
     fn recorded(&mut self, events: &[Recorded]);
     fn refuse(&mut self, error: Error);
+    /// Its one event, where it decides on nothing, and nothing is kept but that.
+    fn bare(&mut self) -> Option<&mut Recorded> {
+        None
+    }
+    /// Told that this event was recorded.
+    fn bare_recorded(&mut self) {}
     /// Takes the answer that an earlier request under the same key was given.
     fn answered(&mut self, stored: &str);
     /// The answer as it is kept.
@@ -130,6 +136,16 @@ impl Command for Appending {
     }
 
     fn want(&self, _: &mut Loads) {}
+
+    fn bare(&mut self) -> Option<&mut Recorded> {
+        self.event.as_mut().filter(|_| self.asked.promise.is_none())
+    }
+
+    fn bare_recorded(&mut self) {
+        if let Some(event) = self.event.take() {
+            self.recorded(&[event]);
+        }
+    }
 
     fn decide(&mut self, _: &mut Loads) -> Result<Vec<Recorded>> {
         Ok(self.event.take().into_iter().collect())

@@ -43,6 +43,10 @@ impl Described {
         Ok(())
     }
 
+    pub(crate) fn knows(&self, kind: &str) -> bool {
+        self.known().contains(kind)
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, HashSet<&'static str>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

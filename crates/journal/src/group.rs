@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use db::{Db, Tx, on};
 use futures::FutureExt;
 use rpc::{Ctx, Error, Reason, Result};
+use sqlx::PgConnection;
 use tokio::sync::Mutex;
 
 use crate::{
@@ -59,6 +60,7 @@ impl Log {
 pub(crate) struct Group {
     log: Log,
     purged: Option<DateTime<Utc>>,
+    line: Option<PgConnection>,
     seconds: metrics::Histogram,
     flush_seconds: metrics::Histogram,
 }
@@ -69,6 +71,7 @@ impl Group {
         Self {
             log,
             purged: None,
+            line: None,
             seconds: metrics::histogram!("headway_write_seconds", "service" => service),
             flush_seconds: metrics::histogram!("headway_write_flush_seconds", "service" => service),
         }
@@ -86,6 +89,9 @@ impl Group {
     }
 
     async fn try_commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<()> {
+        if self.log.projection.tables().is_empty() && self.at_once(jobs).await? {
+            return Ok(());
+        }
         let commands_first = jobs.first_mut().is_some_and(|it| it.as_command().is_some());
         let mut tx = begin(&self.log.db, commands_first).await?;
         self.log.heads.lock().await.enter(commands_first);
@@ -111,6 +117,33 @@ impl Group {
         tx.commit().await?;
         self.flush_seconds.record(flushing.elapsed());
         Ok(())
+    }
+
+    /// Appends bare events to a log on which no state hangs, by one round trip; false when that cannot be, and nothing
+    /// was done.
+    async fn at_once(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<bool> {
+        let mut events = Vec::with_capacity(jobs.len());
+        for job in &mut *jobs {
+            match job.as_command().and_then(|it| it.bare()) {
+                Some(event) if self.log.reading.is_described(&event.kind) => events.push(event),
+                _ => return Ok(false),
+            }
+        }
+        let mut heads = self.log.heads.lock().await;
+        let flushing = Instant::now();
+        match append::at_once(&self.log.db, &mut self.line, &mut heads, &mut events).await? {
+            Some(Inserted::Yes) => {}
+            Some(Inserted::Moved | Inserted::Taken) => {
+                heads.forget();
+                return Ok(false);
+            }
+            None => return Ok(false),
+        }
+        self.flush_seconds.record(flushing.elapsed());
+        for command in jobs.iter_mut().filter_map(|it| it.as_command()) {
+            command.bare_recorded();
+        }
+        Ok(true)
     }
 
     /// Runs one operation under a savepoint, so that its refusal does not touch its neighbours.

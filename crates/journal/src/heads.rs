@@ -8,7 +8,10 @@ use db::{Tx, on};
 use rpc::{Error, Result};
 use uuid::Uuid;
 
-use crate::{Recorded, read};
+use crate::{
+    Recorded, read,
+    subject::{self, Known},
+};
 
 /// Streams remembered at the most; beyond, all are forgotten and looked up again as they come.
 const STREAMS: usize = 100_000;
@@ -20,6 +23,7 @@ pub(crate) struct Heads {
     log: Option<(i64, Option<DateTime<Utc>>)>,
     trusts: HashMap<Uuid, i64>,
     streams: HashMap<String, u32>,
+    pub(crate) subjects: Known,
 }
 
 impl Heads {
@@ -36,6 +40,48 @@ impl Heads {
         self.log = None;
         self.trusts.clear();
         self.streams.clear();
+        self.subjects.clear();
+    }
+
+    /// Admits and places events without asking the database, where everything needed is remembered; answers with the
+    /// position before the first and what they are about.
+    pub(crate) fn remembered(
+        &mut self,
+        events: &mut [&mut Recorded],
+    ) -> Result<Option<(i64, Vec<(String, i64)>)>> {
+        let Some((before, last)) = self.log else { return Ok(None) };
+        let mut ahead: HashMap<&str, u32> = HashMap::new();
+        for event in &*events {
+            let new = event.version == 1 && !self.streams.contains_key(&event.stream);
+            let version = ahead.get(event.stream.as_str()).or(self.streams.get(&event.stream));
+            let follows = version.map_or(new, |it| it + 1 == event.version);
+            if !follows || !self.trusts.contains_key(&event.trust_id) {
+                return Ok(None);
+            }
+            if !new
+                && !self.subjects.contains_key(&event.stream)
+                && !ahead.contains_key(&*event.stream)
+            {
+                return Ok(None);
+            }
+            ahead.insert(&event.stream, event.version);
+        }
+        for (stream, version) in ahead {
+            self.follow(stream, version);
+        }
+        let recorded_at = last.map_or_else(rpc::now, |it| it.max(rpc::now()));
+        let mut position = before;
+        for event in &mut *events {
+            position += 1;
+            let trust = self.trusts.entry(event.trust_id).or_default();
+            *trust += 1;
+            event.position = position;
+            event.trust_position = *trust;
+            event.recorded_at = recorded_at;
+        }
+        self.log = Some((position, Some(recorded_at)));
+        let about = subject::about_known(&mut self.subjects, events)?;
+        Ok(Some((before, about)))
     }
 
     /// Whether what is remembered is still so; if another process has appended since, it is forgotten.
@@ -84,12 +130,16 @@ impl Heads {
             ahead.insert(&event.stream, event.version);
         }
         for (stream, version) in ahead {
-            match self.streams.get_mut(stream) {
-                Some(known) => *known = version,
-                None => drop(self.streams.insert(stream.to_owned(), version)),
-            }
+            self.follow(stream, version);
         }
         Ok(())
+    }
+
+    fn follow(&mut self, stream: &str, version: u32) {
+        match self.streams.get_mut(stream) {
+            Some(known) => *known = version,
+            None => drop(self.streams.insert(stream.to_owned(), version)),
+        }
     }
 
     async fn version(&mut self, tx: &mut Tx, stream: &str) -> Result<u32> {

@@ -64,6 +64,7 @@ pub use upcast::Upcast;
 pub fn migrations() -> Migrations {
     Migrations::new(&sqlx::migrate!("migrations/sqlite"), &sqlx::migrate!("migrations/postgres"))
         .append_only(&["checkpoint", "event", "event_type", "journal_node"])
+        .sealed(&["event"])
 }
 
 /// Turns events into a service's state tables: live, within the writing transaction, and again on rebuild.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use db::{Scratch, Tx};
 use rpc::{Error, Result};
 
-use crate::{Projection, Recorded, described::Described, group::Log, subject, upcast::Upcasts};
+use crate::{Projection, Recorded, described::Described, group::Log, upcast::Upcasts};
 
 pub(crate) struct Reading {
     /// What is wrong with the service's upcasts keeps every event from being read.
@@ -33,11 +33,17 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// Whether the database is known to hold the form of a type.
+    pub(crate) fn is_described(&self, kind: &str) -> bool {
+        self.described.knows(kind)
+    }
+}
+
 impl Log {
     /// Makes of events just appended all that is kept beside them, in their transaction.
     pub(crate) async fn take_in(&self, tx: &mut Tx, events: &[Recorded]) -> Result<()> {
         self.reading.described.note(tx, events).await?;
-        subject::index(tx, events).await?;
         self.project(tx, events).await
     }
 

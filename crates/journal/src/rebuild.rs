@@ -68,14 +68,15 @@ async fn replay(
     in_place: bool,
 ) -> Result<Rebuilt> {
     let started = Instant::now();
-    let mut after = 0;
+    let (mut after, mut known) = (0, subject::Known::new());
     loop {
         let mut chunk = events(from, after, &Filter::default(), CHUNK).await?;
         let Some(last) = chunk.last() else { break };
         after = last.position;
         text::load(from, &mut chunk).await?;
         if in_place {
-            subject::index(into, &chunk).await?;
+            let about = subject::about(into, &mut known, &chunk.iter().collect::<Vec<_>>()).await?;
+            subject::keep(into, &about).await?;
         }
         journal.log.project(into, &chunk).await?;
     }

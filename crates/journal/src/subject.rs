@@ -5,79 +5,106 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use db::Tx;
+use db::{Tx, on};
 use rpc::{Error, Result};
 use serde_json::json;
 use sqlx::types::Json;
 
 use crate::{Recorded, kind::event_type};
 
-/// Keeps what events are about that have just been recorded, in their order: one statement however many.
-pub(crate) async fn index(tx: &mut Tx, events: &[Recorded]) -> Result<()> {
-    let About { said, inherited } = about(events)?;
-    if said.is_empty() && inherited.is_empty() {
+/// Streams whose subjects are remembered at the most; beyond, all are forgotten and looked up again as they come.
+const STREAMS: usize = 100_000;
+
+/// What each stream is about so far.
+pub(crate) type Known = HashMap<String, BTreeSet<String>>;
+
+/// What placed events are about: a subject and a position for each.
+pub(crate) async fn about(
+    tx: &mut Tx,
+    known: &mut Known,
+    events: &[&Recorded],
+) -> Result<Vec<(String, i64)>> {
+    if known.len() > STREAMS {
+        known.clear();
+    }
+    let mut about = Vec::new();
+    for event in events {
+        if !known.contains_key(&event.stream) {
+            known.insert(event.stream.clone(), so_far(tx, event).await?);
+        }
+        say(known, event, &mut about)?;
+    }
+    Ok(about)
+}
+
+/// The same where every stream is known, or begins here.
+pub(crate) fn about_known(
+    known: &mut Known,
+    events: &[&mut Recorded],
+) -> Result<Vec<(String, i64)>> {
+    let mut about = Vec::new();
+    for event in events {
+        say(known, event, &mut about)?;
+    }
+    Ok(about)
+}
+
+fn say(known: &mut Known, event: &Recorded, about: &mut Vec<(String, i64)>) -> Result<()> {
+    if !known.contains_key(&event.stream) {
+        known.insert(event.stream.clone(), BTreeSet::new());
+    }
+    if let Some(subjects) = known.get_mut(&event.stream) {
+        subjects.extend(event_type(&event.kind)?.subjects(&event.data)?);
+        // A thing's own stream says already that it is about it.
+        subjects.remove(&event.stream);
+        about.extend(subjects.iter().map(|it| (it.clone(), event.position)));
+    }
+    Ok(())
+}
+
+/// What a stream is about up to the event before this one.
+async fn so_far(tx: &mut Tx, event: &Recorded) -> Result<BTreeSet<String>> {
+    if event.version == 1 {
+        return Ok(BTreeSet::new());
+    }
+    let before = i32::try_from(event.version - 1).map_err(Error::internal)?;
+    let subjects: Vec<String> = on!(tx, |c| sqlx::query_scalar(
+        "SELECT event_subject.subject FROM event
+         JOIN event_subject ON event_subject.position = event.position
+         WHERE event.stream = $1 AND event.version = $2"
+    )
+    .bind(&event.stream)
+    .bind(before)
+    .fetch_all(c)
+    .await)?;
+    Ok(subjects.into_iter().collect())
+}
+
+/// Keeps what events are about. On `PostgreSQL` the live log does so by its function.
+pub(crate) async fn keep(tx: &mut Tx, about: &[(String, i64)]) -> Result<()> {
+    if about.is_empty() {
         return Ok(());
     }
     match tx {
         Tx::Postgres(tx) => {
             sqlx::query(
                 "INSERT INTO event_subject (subject, position)
-                 SELECT * FROM unnest($1::text[], $2::bigint[])
-                 UNION
-                 SELECT earlier.subject, later.position
-                 FROM unnest($3::text[], $4::integer[], $5::bigint[]) later (stream, version, position)
-                 JOIN event ON event.stream = later.stream AND event.version = later.version
-                 JOIN event_subject earlier ON earlier.position = event.position",
+                 SELECT * FROM unnest($1::text[], $2::bigint[])",
             )
-            .bind(said.iter().map(|it| it.0.as_str()).collect::<Vec<_>>())
-            .bind(said.iter().map(|it| it.1).collect::<Vec<_>>())
-            .bind(inherited.iter().map(|it| it.0).collect::<Vec<_>>())
-            .bind(inherited.iter().map(|it| it.1).collect::<Vec<_>>())
-            .bind(inherited.iter().map(|it| it.2).collect::<Vec<_>>())
+            .bind(about.iter().map(|it| it.0.as_str()).collect::<Vec<_>>())
+            .bind(about.iter().map(|it| it.1).collect::<Vec<_>>())
             .execute(&mut **tx)
             .await?;
         }
         Tx::Sqlite(tx) => {
             sqlx::query(
                 "INSERT INTO event_subject (subject, position)
-                 SELECT value ->> 0, value ->> 1 FROM json_each($1)
-                 UNION
-                 SELECT earlier.subject, later.value ->> 2
-                 FROM json_each($2) later
-                 JOIN event ON event.stream = later.value ->> 0 AND event.version = later.value ->> 1
-                 JOIN event_subject earlier ON earlier.position = event.position",
+                 SELECT value ->> 0, value ->> 1 FROM json_each($1)",
             )
-            .bind(Json(json!(said)))
-            .bind(Json(json!(inherited)))
+            .bind(Json(json!(about)))
             .execute(&mut **tx)
             .await?;
         }
     }
     Ok(())
-}
-
-#[derive(Default)]
-struct About<'a> {
-    /// Subjects that events of this slice name, and the positions that are about them.
-    said: BTreeSet<(String, i64)>,
-    /// Stream and version of the last event before this slice, and a position that is about the same.
-    inherited: Vec<(&'a str, i32, i64)>,
-}
-
-fn about(events: &[Recorded]) -> Result<About<'_>> {
-    let mut about = About::default();
-    let mut streams: HashMap<&str, (u32, BTreeSet<String>)> = HashMap::new();
-    for event in events {
-        let (first, so_far) =
-            streams.entry(&event.stream).or_insert((event.version, BTreeSet::new()));
-        so_far.extend(event_type(&event.kind)?.subjects(&event.data)?);
-        // A thing's own stream says already that it is about it.
-        so_far.remove(&event.stream);
-        about.said.extend(so_far.iter().map(|it| (it.clone(), event.position)));
-        if *first > 1 {
-            let before = i32::try_from(*first - 1).map_err(Error::internal)?;
-            about.inherited.push((&event.stream, before, event.position));
-        }
-    }
-    Ok(about)
 }

@@ -15,9 +15,9 @@ use crate::Recorded;
 /// A text of an event, and the salt that keeps its commitment from being guessed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
-    id: Uuid,
-    salt: [u8; 16],
-    body: String,
+    pub(crate) id: Uuid,
+    pub(crate) salt: [u8; 16],
+    pub(crate) body: String,
 }
 
 impl Text {
@@ -59,44 +59,12 @@ impl Recorded {
     }
 }
 
-/// Keeps the texts of events in the making.
-pub(crate) async fn keep(tx: &mut Tx, events: &[&mut Recorded]) -> Result<()> {
-    let texts: Vec<(Uuid, &Text)> = events
+/// The texts of events in the making, and whose they are.
+pub(crate) fn of<'e>(events: &'e [&mut Recorded]) -> Vec<(Uuid, &'e Text)> {
+    events
         .iter()
         .flat_map(|event| event.texts.0.values().map(|text| (event.trust_id, text)))
-        .collect();
-    if texts.is_empty() {
-        return Ok(());
-    }
-    match tx {
-        // One statement for a group: a round trip costs more than a row.
-        Tx::Postgres(tx) => {
-            sqlx::query(
-                "INSERT INTO text (text_id, trust_id, salt, body)
-                 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::text[])",
-            )
-            .bind(texts.iter().map(|it| it.1.id).collect::<Vec<_>>())
-            .bind(texts.iter().map(|it| it.0).collect::<Vec<_>>())
-            .bind(texts.iter().map(|it| it.1.salt.as_slice()).collect::<Vec<_>>())
-            .bind(texts.iter().map(|it| it.1.body.as_str()).collect::<Vec<_>>())
-            .execute(&mut **tx)
-            .await?;
-        }
-        Tx::Sqlite(tx) => {
-            for (trust_id, text) in texts {
-                sqlx::query(
-                    "INSERT INTO text (text_id, trust_id, salt, body) VALUES ($1, $2, $3, $4)",
-                )
-                .bind(text.id)
-                .bind(trust_id)
-                .bind(text.salt.as_slice())
-                .bind(&text.body)
-                .execute(&mut **tx)
-                .await?;
-            }
-        }
-    }
-    Ok(())
+        .collect()
 }
 
 /// Gives events read from the log their texts.

@@ -8,7 +8,7 @@ use contract::journal::{
 };
 use journal::{Journal, Journals, Recorded, audit, text::Texts};
 use prost::{Message, Name};
-use sqlx::QueryBuilder;
+use sqlx::{Connection, Executor, PgConnection, QueryBuilder};
 use testkit::{Caller, Database};
 use uuid::Uuid;
 
@@ -75,9 +75,15 @@ async fn proofs_of_a_long_log_are_short(database: Database) {
     let (_folder, keys) = keys();
     let journal = guarded(&database, &keys).await;
     let count = length();
-    match journal.db() {
-        db::Db::Sqlite { writer, .. } => fill!(writer, count),
-        db::Db::Postgres(pool) => fill!(pool, count),
+    match (journal.db(), &database) {
+        (db::Db::Sqlite { writer, .. }, _) => fill!(writer, count),
+        (_, Database::Postgres { url }) => {
+            let mut owner = PgConnection::connect(url).await.unwrap();
+            let settings = "SET search_path = notes; SET headway.tenant = 'platform'; SET headway.append = 'on'";
+            owner.execute(settings).await.unwrap();
+            fill!(&mut owner, count);
+        }
+        _ => unreachable!(),
     }
     let started = Instant::now();
     journal.sign().await.unwrap();

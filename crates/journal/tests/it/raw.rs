@@ -46,26 +46,34 @@ impl Row {
     }
 
     pub(crate) async fn insert(&self, tx: &mut Tx) {
+        let sql = match tx {
+            Tx::Sqlite(_) => {
+                "INSERT INTO event (position, trust_id, trust_position, event_id, stream, version, type, data,
+                     effective_on, recorded_at, corrects, actor, correlation_id, causation_id, content_hash)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'test', $4, NULL, $8)"
+            }
+            Tx::Postgres(_) => {
+                "SELECT append_events($1 - 1, ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[$4], ARRAY[$5], ARRAY[$6],
+                     ARRAY[$7], ARRAY[$8], ARRAY[$9], ARRAY[$10], ARRAY[$11], ARRAY['test'], ARRAY[$4],
+                     ARRAY[NULL::uuid], ARRAY[$8], '{}', '{}', '{}', '{}', '{}', '{}')"
+            }
+        };
         on!(tx, |c| {
-            sqlx::query(
-            "INSERT INTO event (position, trust_id, trust_position, event_id, stream, version, type, data,
-                 effective_on, recorded_at, corrects, actor, correlation_id, causation_id, content_hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'test', $4, NULL, $8)"
-        )
-        .bind(self.position)
-        .bind(Uuid::from_u128(self.trust))
-        .bind(self.trust_position)
-        .bind(Self::id(self.position))
-        .bind(&self.stream)
-        .bind(self.version)
-        .bind(self.kind)
-        .bind(&self.data)
-        .bind(self.effective_on)
-        .bind(self.recorded_at)
-        .bind(self.corrects.map(Self::id))
-        .execute(c)
-        .await
-        .map(drop)
+            sqlx::query(sql)
+                .bind(self.position)
+                .bind(Uuid::from_u128(self.trust))
+                .bind(self.trust_position)
+                .bind(Self::id(self.position))
+                .bind(&self.stream)
+                .bind(self.version)
+                .bind(self.kind)
+                .bind(&self.data)
+                .bind(self.effective_on)
+                .bind(self.recorded_at)
+                .bind(self.corrects.map(Self::id))
+                .execute(c)
+                .await
+                .map(drop)
         })
         .unwrap();
     }

@@ -143,12 +143,14 @@ async fn no_question_reads_the_whole_log(database: Database) {
                 iif(i % 100 = 0, date('2026-01-01', (i / 100) || ' days'), NULL),
                 strftime('%Y-%m-%dT%H:%M:%S.000000+00:00', 1767225600 + i, 'unixepoch'),
                 NULL, 'test', x'00', NULL, x'' FROM n",
-        Database::Postgres { .. } => "INSERT INTO event SELECT i, lpad(to_hex(i / 10000), 32, '0')::uuid, (i - 1) % 10000 + 1,
-                lpad(to_hex(i), 32, '0')::uuid, 'journey/' || (i / 5), i % 5 + 1,
-                CASE i % 500 WHEN 0 THEN 'headway.registry.v1.UnitCreated' ELSE 'headway.registry.v1.JourneyMoved' END, '',
-                CASE i % 100 WHEN 0 THEN '2026-01-01'::date + (i / 100)::integer END,
-                to_timestamp(1767225600 + i), NULL, 'test', lpad('', 32, '0')::uuid, NULL, ''
-                FROM generate_series(1, $1) i",
+        Database::Postgres { .. } => "SELECT append_events(0, array_agg(i::bigint), array_agg(lpad(to_hex(i / 10000), 32, '0')::uuid),
+                array_agg(((i - 1) % 10000 + 1)::bigint), array_agg(lpad(to_hex(i), 32, '0')::uuid),
+                array_agg('journey/' || (i / 5)), array_agg(i::integer % 5 + 1),
+                array_agg(CASE i % 500 WHEN 0 THEN 'headway.registry.v1.UnitCreated' ELSE 'headway.registry.v1.JourneyMoved' END),
+                array_agg(''::bytea), array_agg(CASE i % 100 WHEN 0 THEN '2026-01-01'::date + (i / 100)::integer END),
+                array_agg(to_timestamp(1767225600 + i)), array_agg(NULL::uuid), array_agg('test'::text),
+                array_agg(lpad('', 32, '0')::uuid), array_agg(NULL::uuid), array_agg(''::bytea),
+                '{}', '{}', '{}', '{}', '{}', '{}') FROM generate_series(1, $1) i",
     };
     let mut tx = journal.db().begin().await.unwrap();
     on!(&mut tx, |c| sqlx::query(numbers).bind(MANY).execute(c).await.map(drop)).unwrap();
