@@ -62,7 +62,7 @@ impl Machine {
 /// The outcome of rounds: how much was acknowledged, or what was lost.
 async fn survive(mut machine: Machine, mut deployed: Deployed, rounds: u64) -> Result<u64, String> {
     let mut chance = testkit::chance();
-    deployed.start().await;
+    deployed.start().await?;
     let cast = found(&deployed).await;
     let feed = feed(&deployed, &cast).await;
     let paths = Paths { trust: cast.trust.clone(), feed };
@@ -80,8 +80,9 @@ async fn survive(mut machine: Machine, mut deployed: Deployed, rounds: u64) -> R
         tokio::time::sleep(Duration::from_millis(chance.random_range(20..500))).await;
         machine.crash(&mut deployed, &mut chance).await;
         callers = working.join_all().await;
-        deployed.start().await;
         let lost = |what: String| format!("round {round}: {what}");
+        deployed.start().await.map_err(lost)?;
+        sound(&deployed, &cast).await.map_err(lost)?;
         if round % THOROUGH == 0 || round == rounds {
             verified(&machine, &mut deployed).await.map_err(lost)?;
             seen = Seen::default();
@@ -89,7 +90,7 @@ async fn survive(mut machine: Machine, mut deployed: Deployed, rounds: u64) -> R
         seen.holds(&deployed, &cast, &callers, false).await.map_err(lost)?;
         for caller in &mut callers {
             let client = client(&deployed, &cast, caller);
-            caller.settle(&client, &paths).await;
+            caller.settle(&client, &paths).await.map_err(lost)?;
         }
         seen.holds(&deployed, &cast, &callers, true).await.map_err(lost)?;
     }
@@ -108,6 +109,12 @@ fn client(deployed: &Deployed, cast: &Cast, caller: &Caller) -> Client {
     }
 }
 
+/// A journal that does not verify at its head is served, and refuses every write.
+async fn sound(deployed: &Deployed, cast: &Cast) -> Result<(), String> {
+    let ready = deployed.client(0, &cast.admin).get("/readyz").await;
+    if ready.text.contains("damaged") { Err(ready.text) } else { Ok(()) }
+}
+
 /// The journals, proved by the command whoever runs the services has; the services are down meanwhile.
 async fn verified(machine: &Machine, deployed: &mut Deployed) -> Result<(), String> {
     deployed.kill().await;
@@ -117,7 +124,7 @@ async fn verified(machine: &Machine, deployed: &mut Deployed) -> Result<(), Stri
     if let Machine::Sqlite(disk) = machine {
         disk.settle();
     }
-    deployed.start().await;
+    deployed.start().await?;
     let said = String::from_utf8_lossy(&verified.stdout).into_owned();
     if verified.status.success() { Ok(()) } else { Err(said) }
 }

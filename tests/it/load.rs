@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ use crate::{running::Client, story::URN};
 
 /// Transitions of a journey before its caller opens another; diagnoses of a project likewise.
 const MOVES: u32 = 12;
+/// How long a request may be answered by errors of the server alone.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a caller does, step by step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub(crate) struct Caller {
     id: String,
     version: u64,
     waiting: bool,
+    /// What the server answered that nobody should be answered.
+    refused: Option<String>,
     /// Batches that were accepted.
     pub(crate) batches: Vec<String>,
     /// The last version acknowledged of every journey or project.
@@ -60,26 +64,38 @@ impl Caller {
             id: String::new(),
             version: 0,
             waiting: false,
+            refused: None,
             batches: vec![],
             versions: HashMap::new(),
             retried: 0,
         }
     }
 
-    /// Works until told to stop, or until the server is gone.
+    /// Works until told to stop, or until the server is gone or refuses.
     pub(crate) async fn work(mut self, client: Client, to: Paths, stop: Arc<AtomicBool>) -> Self {
         while !stop.load(Ordering::Relaxed) && self.take_step(&client, &to).await {}
         self
     }
 
-    /// Has the request answered whose answer never came.
-    pub(crate) async fn settle(&mut self, client: &Client, to: &Paths) {
+    /// Has the request answered whose answer never came; says why it cannot be.
+    pub(crate) async fn settle(&mut self, client: &Client, to: &Paths) -> Result<(), String> {
+        let give_up = Instant::now() + PATIENCE;
         while self.waiting {
-            assert!(self.take_step(client, to).await, "the server went away by itself");
+            let there = self.refused.is_none() && self.take_step(client, to).await;
+            if let Some(refused) = self.refused.take() {
+                return Err(refused);
+            }
+            if !there {
+                return Err("the server went away by itself".to_owned());
+            }
+            if Instant::now() > give_up {
+                return Err(format!("{} was never answered", self.request(to).0));
+            }
         }
+        Ok(())
     }
 
-    /// Sends the next request, or the last again; false when the server is gone.
+    /// Sends the next request, or the last again; false when the server is gone or refuses.
     async fn take_step(&mut self, client: &Client, to: &Paths) -> bool {
         let (path, body) = self.request(to);
         let key = format!("{}-{}", self.name, self.step);
@@ -94,7 +110,11 @@ impl Caller {
             tokio::time::sleep(Duration::from_millis(20)).await;
             return true;
         }
-        self.learn(&answer.done());
+        if !answer.status.is_success() {
+            self.refused = Some(format!("{path} was refused: {answer:?}"));
+            return false;
+        }
+        self.learn(&answer.json());
         self.waiting = false;
         self.step += 1;
         true

@@ -226,7 +226,7 @@ async fn a_damaged_journal_is_read_and_not_written() {
     deployed.kill().await;
     let tamper = "DROP TRIGGER event_no_update; UPDATE event SET actor = 'x' WHERE position = 2;";
     change(&deployed, "registry", tamper);
-    deployed.start().await;
+    deployed.start().await.unwrap();
     let client = deployed.client(0, &operator);
     let ready = client.get("/readyz").await;
     assert_eq!(ready.status, 503);

@@ -56,21 +56,22 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `headway serve` on a free port over the data in a folder.
     pub(crate) async fn serve(data: &Path, arguments: &[&str]) -> Self {
-        Self::serve_in(data, arguments, &[]).await
+        Self::serve_in(data, arguments, &[]).await.unwrap()
     }
 
-    /// The same in an environment.
+    /// The same in an environment; fails when it ends without having served, as over a damaged file.
     pub(crate) async fn serve_in(
         data: &Path,
         arguments: &[&str],
         environment: &[(&'static str, OsString)],
-    ) -> Self {
+    ) -> Result<Self, String> {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
         let (child, mut output) = spawn(data, &all, environment);
         let line = timeout(Duration::from_mins(1), output.next_line()).await.unwrap().unwrap();
-        let url = line.unwrap().strip_prefix("Headway listens on ").unwrap().to_owned();
-        Self { child, url, _output: output }
+        let line = line.ok_or("it refused to start, and says above why")?;
+        let url = line.strip_prefix("Headway listens on ").unwrap().to_owned();
+        Ok(Self { child, url, _output: output })
     }
 
     pub(crate) fn address(&self) -> &str {

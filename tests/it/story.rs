@@ -26,7 +26,7 @@ pub(crate) struct Deployed {
 impl Deployed {
     pub(crate) async fn together(arguments: Vec<String>) -> Self {
         let mut deployed = Self::prepared(arguments);
-        deployed.start().await;
+        deployed.start().await.unwrap();
         deployed
     }
 
@@ -37,11 +37,11 @@ impl Deployed {
 
     async fn apart(arguments: Vec<String>) -> Self {
         let mut deployed = Self { apart: true, ..Self::prepared(arguments) };
-        deployed.start().await;
+        deployed.start().await.unwrap();
         deployed
     }
 
-    pub(crate) async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) -> Result<(), String> {
         let mut peers = String::from("[peers]\n");
         for service in if self.apart { &SERVICES[..] } else { &["all"] } {
             let file = self.data.path().join(format!("{service}.toml"));
@@ -52,10 +52,11 @@ impl Deployed {
                 arguments.extend(["--config", &file, "--only", service]);
             }
             let data = self.data.path();
-            let running = Running::serve_in(data, &arguments, &self.environment).await;
+            let running = Running::serve_in(data, &arguments, &self.environment).await?;
             writeln!(peers, "{service} = \"{}\"", running.url).unwrap();
             self.running.push(running);
         }
+        Ok(())
     }
 
     pub(crate) async fn end(mut self) {
@@ -113,7 +114,7 @@ async fn tell(deployed: &mut Deployed) {
     assert!(said.contains("equals its replay") && said.contains("0 flaws"), "{said}");
     rebuilt(deployed);
 
-    deployed.start().await;
+    deployed.start().await.unwrap();
     let improvement = deployed.client(2, &cast.admin);
     let again =
         improvement.get(&format!("/v1/projects/{}", project["projectId"].as_str().unwrap())).await;
