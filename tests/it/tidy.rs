@@ -1,6 +1,11 @@
 //! Rules of the house that no reviewer should have to watch over.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    process::Command,
+};
 
 use crate::running::root;
 
@@ -149,4 +154,31 @@ fn migrations_have_the_same_names_in_both_dialects() {
     };
     assert_eq!(of_dialect("sqlite"), of_dialect("postgres"));
     assert!(!of_dialect("sqlite").is_empty());
+}
+
+/// `PostgreSQL` knows an advisory lock by its number alone: who takes another's waits for something unrelated.
+#[test]
+fn no_two_crates_take_one_advisory_lock() {
+    let mut homes: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
+    for (path, text) in of("rs").into_iter().chain(of("sql")) {
+        if path.components().any(|it| it.as_os_str() == "tests") {
+            continue;
+        }
+        // Written apart, so that this file is not among them.
+        for after in text.split(&["advisory", "_"].concat()).skip(1) {
+            let call = after.split_once('(').filter(|it| it.0.ends_with("lock"));
+            let number = call.map(|it| it.1.split([',', ')']).next().unwrap().trim());
+            if let Some(number) = number.filter(|it| it.parse::<i64>().is_ok()) {
+                let home = path.iter().take(2).collect();
+                homes.entry(number.to_owned()).or_default().insert(home);
+            }
+        }
+    }
+    assert!(!homes.is_empty(), "the numbers are found");
+    let shared: Vec<_> = homes
+        .into_iter()
+        .filter(|it| it.1.len() > 1)
+        .map(|it| format!("{}: {:?}", it.0, it.1))
+        .collect();
+    nowhere("each advisory lock is one crate's", &shared);
 }

@@ -138,7 +138,7 @@ async fn begin_whole(pool: &PgPool, begin: String) -> Result<Transaction<'static
         for _ in 0..pool.options().get_max_connections() {
             match pool.begin_with(AssertSqlSafe(begin.clone())).await {
                 Err(error) if is_closed(&error) => {}
-                begun => return begun,
+                tried => return tried,
             }
         }
         pool.begin_with(AssertSqlSafe(begin)).await

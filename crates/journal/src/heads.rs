@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Recorded, read,
-    subject::{self, Known},
+    subject::{self, About, Known},
 };
 
 /// Streams remembered at the most; beyond, all are forgotten and looked up again as they come.
@@ -48,7 +48,7 @@ impl Heads {
     pub(crate) fn remembered(
         &mut self,
         events: &mut [&mut Recorded],
-    ) -> Result<Option<(i64, Vec<(String, i64)>)>> {
+    ) -> Result<Option<(i64, About)>> {
         let Some((before, last)) = self.log else { return Ok(None) };
         let mut ahead: HashMap<&str, u32> = HashMap::new();
         for event in &*events {

@@ -18,12 +18,11 @@ const STREAMS: usize = 100_000;
 /// What each stream is about so far.
 pub(crate) type Known = HashMap<String, BTreeSet<String>>;
 
+/// Subjects, each with the position of an event that is about it.
+pub(crate) type About = Vec<(String, i64)>;
+
 /// What placed events are about: a subject and a position for each.
-pub(crate) async fn about(
-    tx: &mut Tx,
-    known: &mut Known,
-    events: &[&Recorded],
-) -> Result<Vec<(String, i64)>> {
+pub(crate) async fn about(tx: &mut Tx, known: &mut Known, events: &[&Recorded]) -> Result<About> {
     if known.len() > STREAMS {
         known.clear();
     }
@@ -38,10 +37,7 @@ pub(crate) async fn about(
 }
 
 /// The same where every stream is known, or begins here.
-pub(crate) fn about_known(
-    known: &mut Known,
-    events: &[&mut Recorded],
-) -> Result<Vec<(String, i64)>> {
+pub(crate) fn about_known(known: &mut Known, events: &[&mut Recorded]) -> Result<About> {
     let mut about = Vec::new();
     for event in events {
         say(known, event, &mut about)?;
@@ -49,7 +45,7 @@ pub(crate) fn about_known(
     Ok(about)
 }
 
-fn say(known: &mut Known, event: &Recorded, about: &mut Vec<(String, i64)>) -> Result<()> {
+fn say(known: &mut Known, event: &Recorded, about: &mut About) -> Result<()> {
     if !known.contains_key(&event.stream) {
         known.insert(event.stream.clone(), BTreeSet::new());
     }

@@ -23,7 +23,7 @@ impl Sole {
         let Db::Postgres(pool) = db else { return Ok(Self::Process) };
         let mut session = PgConnection::connect_with(&pool.connect_options()).await?;
         loop {
-            let sql = "SELECT pg_try_advisory_lock(7311, hashtext(current_schema()))";
+            let sql = "SELECT pg_try_advisory_lock(7313, hashtext(current_schema()))";
             if sqlx::query_scalar(sql).fetch_one(&mut session).await? {
                 return Ok(Self::Session(session));
             }

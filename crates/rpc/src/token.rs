@@ -39,12 +39,15 @@ struct Claims {
     trust: Option<Uuid>,
 }
 
+/// Holders and ends (Unix seconds) of tokens found good, by the tokens' SHA-256.
+type Verified = HashMap<[u8; 32], (Caller, i64)>;
+
 /// The key pair that signs and verifies tokens.
 #[derive(Clone)]
 pub struct Keys {
     encoding: EncodingKey,
     decoding: DecodingKey,
-    verified: Arc<Mutex<HashMap<[u8; 32], (Caller, i64)>>>,
+    verified: Arc<Mutex<Verified>>,
 }
 
 impl std::fmt::Debug for Keys {

@@ -143,7 +143,7 @@ async fn alone(tx: &mut Tx) -> Result<bool> {
         // BEGIN IMMEDIATE holds the only write lock there is.
         Tx::Sqlite(_) => Ok(true),
         Tx::Postgres(tx) => Ok(sqlx::query_scalar(
-            "SELECT pg_try_advisory_xact_lock(7311, hashtext(current_schema()))",
+            "SELECT pg_try_advisory_xact_lock(7312, hashtext(current_schema()))",
         )
         .fetch_one(&mut **tx)
         .await?),

@@ -15,7 +15,7 @@ use testkit::Database;
 
 use crate::{
     consumer::{LEASE, Seen, peer_of, positions, run, say, shares, start, until, whole},
-    notes::{count, open},
+    notes::{count, migrations, open},
 };
 
 testkit::both!(
@@ -109,7 +109,7 @@ async fn an_owner_frozen_past_its_lease_changes_nothing(database: Database) {
     let (late, prompt) = (Seen::default(), Seen::default());
     let frozen = Arc::new(AtomicBool::new(false));
     let (peer, handler, flag) = (peer_of(&source), late.clone(), Arc::clone(&frozen));
-    let again = database.open("follower", journal::migrations()).await;
+    let again = database.open("follower", migrations()).await;
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -74,7 +74,7 @@ async fn a_head_that_was_changed_refuses_to_grow(database: Database) {
         write_many(&journal, 1, 1, 620).await;
         journal.sign().await.unwrap();
         write_many(&journal, 1, 621, 5).await;
-        tamper(&database, journal.db(), &[sql]).await;
+        tamper(&database, &[sql]).await;
         journal.db().close().await;
         let again = guarded(&database, &keys).await;
         refused(&again, expected);
@@ -110,7 +110,7 @@ async fn what_is_changed_under_a_running_server_is_not_signed(database: Database
     write_many(&journal, 1, 1, 300).await;
     journal.sign().await.unwrap();
     let sql = "UPDATE event SET actor = 'x' WHERE position = 290";
-    tamper(&database, journal.db(), &[sql]).await;
+    tamper(&database, &[sql]).await;
     write_many(&journal, 1, 301, 3).await;
     assert_eq!(journal.sign().await.unwrap_err().reason, Reason::JournalDamaged);
     refused(&journal, "not those that were signed before");

@@ -108,17 +108,17 @@ impl Handler for Flaky {
 }
 
 async fn a_follower_misses_nothing_through_failures(database: Database) {
-    let followed = open(&database, "notes").await;
+    let source = open(&database, "notes").await;
     let follower = open(&database, "follower").await;
-    let journals: Journals = [followed.clone()].into_iter().collect();
+    let journals: Journals = [source.clone()].into_iter().collect();
     let peer = Caller::platform().peer(tonic::service::Routes::new(journals.grpc()));
     let failed = Arc::new(Mutex::new(Vec::new()));
     let handler = Flaky(Arc::clone(&failed));
-    let source = Source::new("notes", peer);
-    let task = tokio::spawn(Follower::new(follower.clone(), source, handler).run());
+    let task =
+        tokio::spawn(Follower::new(follower.clone(), Source::new("notes", peer), handler).run());
     for version in 1..=7 {
         let draft = draft(1, "note/1", version, "x");
-        write(&followed, &Ctx::system("test"), draft).await.unwrap();
+        write(&source, &Ctx::system("test"), draft).await.unwrap();
     }
     tokio::time::timeout(Duration::from_secs(20), async {
         while crate::notes::count(follower.db()).await < 7 {

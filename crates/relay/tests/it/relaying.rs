@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
+use journal::proof::Keys;
 use relay::{Nats, stream_name};
 use sqlx::{Connection, PgConnection};
 use testkit::{Database, nats_url};
@@ -11,6 +12,7 @@ testkit::both!(
     every_event_is_published_at_its_position,
     a_relay_killed_at_any_step_leaves_neither_a_duplicate_nor_a_hole,
     two_relays_at_once_do_no_harm,
+    a_relay_keeps_nobody_from_opening_or_signing,
     a_server_that_dies_or_forgets_is_told_again,
     a_stream_of_another_history_is_left_alone,
 );
@@ -72,7 +74,7 @@ async fn two_relays_at_once_do_no_harm(database: Database) {
         if let Database::Postgres { url } = &database {
             // The one that relays goes on without knowing that another may begin.
             let lost = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks
-                        WHERE locktype = 'advisory' AND classid = 7311 AND granted
+                        WHERE locktype = 'advisory' AND classid = 7313 AND granted
                           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
             let mut admin = PgConnection::connect(url).await.unwrap();
             sqlx::query(lost).execute(&mut admin).await.unwrap();
@@ -94,6 +96,27 @@ async fn two_relays_at_once_do_no_harm(database: Database) {
     for task in tasks {
         task.await.unwrap();
     }
+}
+
+/// Each of these holds a lock while it is at it, and the relay holds its own for good.
+async fn a_relay_keeps_nobody_from_opening_or_signing(database: Database) {
+    let service = name();
+    let journal = open(&database, service).await;
+    let nats = Nats::connect(&nats_url()).await.unwrap();
+    let task = tokio::spawn(nats.relay(journal.clone()));
+    say(&journal, 3).await;
+    let jetstream = connect(&nats_url()).await;
+    until("published", async || last(&jetstream, service).await == 3).await;
+    let opened = tokio::time::timeout(Duration::from_secs(20), open(&database, service)).await;
+    let replica = opened.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    replica.guard(Keys::open(folder.path(), Some("test")).unwrap()).await.unwrap();
+    replica.sign().await.unwrap();
+    let audited = journal::audit(&replica).await.unwrap();
+    assert_eq!((audited.events, audited.checkpoints, audited.flaws), (3, 1, vec![]));
+    replica.close();
+    journal.close();
+    task.await.unwrap();
 }
 
 async fn a_server_that_dies_or_forgets_is_told_again(database: Database) {

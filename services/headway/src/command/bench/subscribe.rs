@@ -98,9 +98,9 @@ impl Server {
         let scopes = [Scope::JournalRead];
         let token = secrets.tokens.issue("bench", None, &scopes, rpc::now(), Span::days(1))?;
         let journals: Journals = [journal.clone()].into_iter().collect();
-        let routes = Routes::new(journals.grpc());
+        let grpc = Routes::new(journals.grpc());
         let metrics = telemetry::start_metrics()?;
-        let router = front(Vec::new(), journals.rest(), routes, secrets.tokens, metrics).await;
+        let router = front(Vec::new(), journals.rest(), grpc, secrets.tokens, metrics).await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let stop = CancellationToken::new();
