@@ -59,15 +59,18 @@ pub(crate) async fn at_once(
     heads: &mut Heads,
     events: &mut [&mut Recorded],
 ) -> Result<Option<Inserted>> {
-    let own = match line.take() {
-        Some(own) => Some(own),
-        None => db.line().await?,
-    };
-    let Some(mut own) = own else { return Ok(None) };
+    if line.is_none() {
+        *line = db.line().await?;
+    }
+    let Some(own) = line else { return Ok(None) };
     let Some((before, about)) = heads.remembered(events)? else { return Ok(None) };
-    let inserted = told(call(before, events, &about)?.fetch_one(&mut own).await)?;
-    *line = Some(own);
-    Ok(Some(inserted))
+    match call(before, events, &about)?.fetch_one(own).await {
+        Err(error) if !unique(&error) => {
+            *line = None;
+            Err(error.into())
+        }
+        answer => told(answer).map(Some),
+    }
 }
 
 fn told(inserted: Result<bool, sqlx::Error>) -> Result<Inserted> {

@@ -215,8 +215,10 @@ impl Server {
         while let Some(read) = readers.join_next().await {
             let (name, had) = read??;
             let committed = committed.lock().unwrap_or_else(PoisonError::into_inner);
+            // The first second is not counted: connections and caches fill.
             let mut lags: Vec<Duration> = (1..)
                 .zip(had)
+                .skip(plan.rate as usize)
                 .filter_map(|(position, at)| {
                     Some(at.saturating_duration_since(*committed.get(&position)?))
                 })
