@@ -82,12 +82,12 @@ async fn survive(mut machine: Machine, mut deployed: Deployed, rounds: u64) -> R
         callers = working.join_all().await;
         let lost = |what: String| format!("round {round}: {what}");
         deployed.start().await.map_err(lost)?;
-        sound(&deployed, &cast).await.map_err(lost)?;
         if round % THOROUGH == 0 || round == rounds {
             verified(&machine, &mut deployed).await.map_err(lost)?;
             seen = Seen::default();
         }
         seen.holds(&deployed, &cast, &callers, false).await.map_err(lost)?;
+        sound(&deployed, &cast).await.map_err(lost)?;
         for caller in &mut callers {
             let client = client(&deployed, &cast, caller);
             caller.settle(&client, &paths).await.map_err(lost)?;
