@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use contract::improvement::{
     CreateProjectRequest, CreateProjectTransitionRequest, ProjectState,
     improvement_service_client::ImprovementServiceClient,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use rpc::Scope;
+use rpc::{Peer, Scope};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tonic::Code;
 
 use super::journal::Times;
 use crate::{
@@ -54,6 +55,7 @@ async fn abandon(stage: &Stage, scopes: &[Scope], callers: u32, transitions: u32
     for _ in 0..(callers as usize).div_ceil(SHARING) {
         clients.push(ImprovementServiceClient::new(stage.channel("bench", scopes)?));
     }
+    known(clients.first().cloned().context("a client")?, &stage.trust_id.to_string(), &urn).await?;
     let client = |caller: u32| clients.get(caller as usize / SHARING).cloned().context("a client");
     let mut tasks = JoinSet::new();
     for caller in 0..callers {
@@ -62,13 +64,7 @@ async fn abandon(stage: &Stage, scopes: &[Scope], callers: u32, transitions: u32
         tasks.spawn(async move {
             let mut projects = Vec::new();
             for _ in 0..transitions / callers {
-                let request = CreateProjectRequest {
-                    trust_id: trust_id.clone(),
-                    urn: Some(urn.clone()),
-                    title: "Attendance".to_owned(),
-                    rationale: "It has fallen for three weeks.".to_owned(),
-                    signal_id: None,
-                };
+                let request = proposal(&trust_id, &urn);
                 projects.push(client.create_project(request).await?.into_inner().project_id);
             }
             anyhow::Ok((caller, projects))
@@ -98,4 +94,31 @@ async fn abandon(stage: &Stage, scopes: &[Scope], callers: u32, transitions: u32
     }
     let times: Vec<Vec<Duration>> = tasks.join_all().await.into_iter().collect::<Result<_>>()?;
     Ok(Times::from(times.concat(), started.elapsed()))
+}
+
+fn proposal(trust_id: &str, urn: &str) -> CreateProjectRequest {
+    CreateProjectRequest {
+        trust_id: trust_id.to_owned(),
+        urn: Some(urn.to_owned()),
+        title: "Attendance".to_owned(),
+        rationale: "It has fallen for three weeks.".to_owned(),
+        signal_id: None,
+    }
+}
+
+/// Waits until projects may be proposed for a school that has just joined.
+async fn known(
+    mut client: ImprovementServiceClient<Peer>,
+    trust_id: &str,
+    urn: &str,
+) -> Result<()> {
+    for _ in 0..200 {
+        match client.create_project(proposal(trust_id, urn)).await {
+            Err(status) if status.code() == Code::NotFound => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            answer => return Ok(answer.map(drop)?),
+        }
+    }
+    bail!("the improvement service has not heard of {urn}");
 }
