@@ -27,11 +27,9 @@ pub(crate) async fn tell(
     closing: CancellationToken,
 ) {
     while news.changed().await.is_ok() && !closing.is_cancelled() {
-        let told = sqlx::query("SELECT pg_notify($1, $2)")
-            .bind(channel(service))
-            .bind(&instance)
-            .execute(&pool)
-            .await;
+        // A hint need not survive: it shall not wait for a flush, nor have the writer's flush wait for its own.
+        let hint = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
+        let told = sqlx::query(hint).bind(channel(service)).bind(&instance).execute(&pool).await;
         if let Err(error) = told {
             tracing::debug!(service, %error, "other processes were not told of a commit");
         }
