@@ -50,6 +50,11 @@ impl Nats {
         Ok(Self { jetstream })
     }
 
+    /// Removes the stream of a journal that is no more.
+    pub async fn remove(&self, service: &str) -> Result<()> {
+        self.jetstream.delete_stream(stream_name(service)).await.map(drop).map_err(unreachable)
+    }
+
     /// What brings the events of followed journals.
     pub fn carrier(&self) -> Carriage {
         Carriage::new(self.jetstream.clone())

@@ -190,10 +190,13 @@ impl Server {
             subscribers.push(("in another process", events));
         }
         let mut relay = JoinSet::new();
-        if let Some(url) = &plan.nats_url {
-            let nats = relay::Nats::connect(url).await?;
+        let nats = match &plan.nats_url {
+            Some(url) => Some(relay::Nats::connect(url).await?),
+            None => None,
+        };
+        if let Some(nats) = &nats {
             relay.spawn(nats.relay(self.journal.clone()));
-            subscribers.push(("through JetStream", self.carried(&nats).await?));
+            subscribers.push(("through JetStream", self.carried(nats).await?));
         }
         let committed: Arc<Mutex<HashMap<i64, Instant>>> = Arc::default();
         let last = i64::from(plan.rate * plan.seconds);
@@ -236,7 +239,10 @@ impl Server {
                 lags.len()
             ))?;
         }
-        relay.abort_all();
+        relay.shutdown().await;
+        if let Some(nats) = nats {
+            nats.remove(self.journal.service()).await?;
+        }
         if let Some(journal) = elsewhere {
             journal.close();
         }
