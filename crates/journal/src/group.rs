@@ -130,6 +130,7 @@ impl Group {
             }
         }
         let mut heads = self.log.heads.lock().await;
+        heads.enter(false);
         let flushing = Instant::now();
         match append::at_once(&self.log.db, &mut self.line, &mut heads, &mut events).await? {
             Some(Inserted::Yes) => {}

@@ -229,3 +229,21 @@ pub async fn lock(tx: &mut Tx) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut heads = Heads { log: Some((7, None)), ..Heads::default() };
+        for stream in 0..STREAMS {
+            heads.follow(&format!("note/{stream}"), 1);
+        }
+        heads.enter(false);
+        assert_eq!((heads.streams.len(), heads.log), (STREAMS, Some((7, None))));
+        heads.follow("note/one-too-many", 1);
+        heads.enter(false);
+        assert_eq!((heads.streams.len(), heads.log), (0, None));
+    }
+}
