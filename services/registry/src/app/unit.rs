@@ -29,6 +29,8 @@ impl App {
         self.journal
             .write(ctx, move |tx| {
                 Box::pin(async move {
+                    // No version guards a school's list of units: replicas take turns from here on.
+                    journal::lock(tx).await?;
                     let school = of_trust(tx, new.trust_id, &new.school).await?;
                     still_here(&school)?;
                     let created = Unit {

@@ -10,6 +10,7 @@ testkit::both!(
     refused_with_what_would_do,
     a_conversion_keeps_the_school_and_its_journey,
     units_and_their_spread,
+    replicas_create_a_unit_once,
     nothing_begins_in_a_school_that_left,
 );
 
@@ -109,6 +110,20 @@ async fn a_conversion_keeps_the_school_and_its_journey(database: Database) {
     assert_eq!(establishment["predecessors"][0]["urn"], "100000");
     let establishment = world.get("/v1/establishments/100000").await;
     assert_eq!(establishment["successors"][0]["urn"], "100009");
+}
+
+/// Two services over one database are two replicas.
+async fn replicas_create_a_unit_once(database: Database) {
+    let worlds = [World::open(&database).await, World::open(&database).await];
+    let (trust_id, urn) = worlds[0].trust_with_school().await;
+    let units = format!("/v1/trusts/{trust_id}/schools/{urn}/units");
+    for number in 0..20 {
+        let unit = json!({"kind": "UNIT_KIND_TEAM", "name": format!("Team {number}")});
+        let create = |it: usize| worlds[it].platform.post(&worlds[it].rest, &units, unit.clone());
+        let (one, two) = tokio::join!(create(0), create(1));
+        let created = [one, two].iter().filter(|it| it.status.is_success()).count();
+        assert_eq!(created, 1, "Team {number}");
+    }
 }
 
 async fn units_and_their_spread(database: Database) {
