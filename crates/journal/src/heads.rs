@@ -101,6 +101,7 @@ impl Heads {
         let head: Option<(i64, DateTime<Utc>)> = on!(tx, |c| sqlx::query_as(
             "SELECT position, recorded_at FROM event ORDER BY position DESC LIMIT 1"
         )
+        .persistent(false)
         .fetch_optional(c)
         .await)?;
         Ok(*self.log.insert(head.map_or((0, None), |(position, at)| (position, Some(at)))))
@@ -148,6 +149,7 @@ impl Heads {
         }
         let version: Option<i32> =
             on!(tx, |c| sqlx::query_scalar("SELECT max(version) FROM event WHERE stream = $1")
+                .persistent(false)
                 .bind(stream)
                 .fetch_one(c)
                 .await)?;
@@ -182,6 +184,7 @@ impl Heads {
         let position: i64 = on!(tx, |c| sqlx::query_scalar(
             "SELECT coalesce(max(trust_position), 0) FROM event WHERE trust_id = $1"
         )
+        .persistent(false)
         .bind(trust_id)
         .fetch_one(c)
         .await)?;

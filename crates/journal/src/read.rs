@@ -1,4 +1,7 @@
 //! Reading the log: always "after a position", so that nothing is missed and nothing comes twice.
+//!
+//! What is asked of `event` is not kept prepared (`persistent(false)`): PostgreSQL would go on with the plan it made when
+//! the log was short, and read all of it once it is long.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{Tx, on};
@@ -42,6 +45,7 @@ pub async fn events(tx: &mut Tx, after: i64, filter: &Filter, limit: i64) -> Res
              WHERE position > $1 AND ($2 IS NULL OR type = $2) AND ($3 IS NULL OR stream = $3)
              ORDER BY position LIMIT $4"
         )
+        .persistent(false)
         .bind(after)
         .bind(&filter.kind)
         .bind(&filter.stream)
@@ -54,6 +58,7 @@ pub async fn events(tx: &mut Tx, after: i64, filter: &Filter, limit: i64) -> Res
                AND ($3 IS NULL OR type = $3) AND ($4 IS NULL OR stream = $4)
              ORDER BY trust_position LIMIT $5"
         )
+        .persistent(false)
         .bind(trust_id)
         .bind(after)
         .bind(&filter.kind)
@@ -69,6 +74,7 @@ pub async fn events(tx: &mut Tx, after: i64, filter: &Filter, limit: i64) -> Res
 pub(crate) async fn by_id(tx: &mut Tx, trust_id: Uuid, event_id: Uuid) -> Result<Option<Recorded>> {
     let row: Option<Row> =
         on!(tx, |c| sqlx::query_as("SELECT * FROM event WHERE trust_id = $1 AND event_id = $2")
+            .persistent(false)
             .bind(trust_id)
             .bind(event_id)
             .fetch_optional(c)
@@ -80,11 +86,13 @@ pub(crate) async fn by_id(tx: &mut Tx, trust_id: Uuid, event_id: Uuid) -> Result
 pub(crate) async fn head(tx: &mut Tx, trust_id: Option<Uuid>) -> Result<i64> {
     Ok(match trust_id {
         None => on!(tx, |c| sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM event")
+            .persistent(false)
             .fetch_one(c)
             .await)?,
         Some(trust_id) => on!(tx, |c| sqlx::query_scalar(
             "SELECT coalesce(max(trust_position), 0) FROM event WHERE trust_id = $1"
         )
+        .persistent(false)
         .bind(trust_id)
         .fetch_one(c)
         .await)?,

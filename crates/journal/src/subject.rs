@@ -69,6 +69,7 @@ async fn so_far(tx: &mut Tx, event: &Recorded) -> Result<BTreeSet<String>> {
          JOIN event_subject ON event_subject.position = event.position
          WHERE event.stream = $1 AND event.version = $2"
     )
+    .persistent(false)
     .bind(&event.stream)
     .bind(before)
     .fetch_all(c)

@@ -150,6 +150,7 @@ impl Nodes for Stored<'_> {
             "SELECT \"index\", hash FROM journal_node
              WHERE level = $1 AND \"index\" >= $2 AND \"index\" < $3 ORDER BY \"index\""
         )
+        .persistent(false)
         .bind(i32::from(tier) * i32::from(HEIGHT))
         .bind(signed(range.start)?)
         .bind(signed(range.end)?)
@@ -187,6 +188,7 @@ async fn leaves(tx: &mut Tx, range: Range<u64>) -> Result<Vec<Hash>> {
              corrects, actor, correlation_id, causation_id, content_hash
          FROM event WHERE position > $1 AND position <= $2 ORDER BY position"
     )
+    .persistent(false)
     .bind(signed(range.start)?)
     .bind(signed(range.end)?)
     .fetch_all(c)
