@@ -226,18 +226,7 @@ impl Server {
                     Some(at.saturating_duration_since(*committed.get(&position)?))
                 })
                 .collect();
-            lags.sort_unstable();
-            let at = |permille: usize| {
-                let index = (lags.len() * permille / 1000).min(lags.len().saturating_sub(1));
-                lags.get(index).map_or(0.0, |it| it.as_secs_f64() * 1000.0)
-            };
-            say(format_args!(
-                "  {name}: p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms, {} events in order",
-                at(500),
-                at(990),
-                at(1000),
-                lags.len()
-            ))?;
+            tell(name, &mut lags)?;
         }
         relay.shutdown().await;
         if let Some(nats) = nats {
@@ -313,6 +302,22 @@ impl Server {
         ))?;
         Ok(())
     }
+}
+
+fn tell(name: &str, lags: &mut [Duration]) -> Result<()> {
+    lags.sort_unstable();
+    let at = |permille: usize| {
+        let index = (lags.len() * permille / 1000).min(lags.len().saturating_sub(1));
+        lags.get(index).map_or(0.0, |it| it.as_secs_f64() * 1000.0)
+    };
+    say(format_args!(
+        "  {name}: p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms, {} events in order",
+        at(500),
+        at(990),
+        at(1000),
+        lags.len()
+    ))?;
+    Ok(())
 }
 
 async fn append(journal: &Journal) -> Result<i64> {
