@@ -214,11 +214,8 @@ impl Group {
         }
         self.log.take_in(tx, &events).await?;
         for it in &mut kept {
-            if it.command.promise().is_none() {
-                continue;
-            }
-            let answer = it.command.answer()?;
             if let Some(promise) = it.command.promise() {
+                let answer = it.command.answer()?;
                 promise.keep(tx, answer).await?;
             }
         }
@@ -284,44 +281,33 @@ async fn together<'j>(
             .collect();
         match append(tx, heads, &mut placed).await? {
             Inserted::Yes if stale.is_empty() => return Ok(decided),
-            Inserted::Yes => return late(tx, heads, decided, &stale).await,
+            Inserted::Yes => return one_by_one(tx, heads, decided, &stale).await,
             Inserted::Moved => heads.forget(),
             Inserted::Taken => {
                 heads.forget();
                 statement(tx, "ROLLBACK TO SAVEPOINT append").await?;
-                return one_by_one(tx, heads, decided).await;
+                let all: Vec<usize> = (0..decided.len()).collect();
+                return one_by_one(tx, heads, decided, &all).await;
             }
         }
     }
 }
 
-/// Settles those that were stale: the same event again is no refusal.
-async fn late<'j>(
-    tx: &mut Tx,
-    heads: &mut Heads,
-    decided: Vec<Decided<'j>>,
-    stale: &[usize],
-) -> Result<Vec<Decided<'j>>> {
-    let mut kept = Vec::with_capacity(decided.len());
-    for (index, it) in decided.into_iter().enumerate() {
-        if stale.binary_search(&index).is_err() {
-            kept.push(it);
-        } else if let Some(it) = settle(tx, heads, it).await? {
-            kept.push(it);
-        }
-    }
-    Ok(kept)
-}
-
-/// The slow way, once one of a group could not be inserted: each by itself.
+/// The slow way: settles each of those open by itself, for they were stale, where the same event again is no refusal, or
+/// could not be inserted together.
 async fn one_by_one<'j>(
     tx: &mut Tx,
     heads: &mut Heads,
     decided: Vec<Decided<'j>>,
+    open: &[usize],
 ) -> Result<Vec<Decided<'j>>> {
     let mut kept = Vec::with_capacity(decided.len());
-    for it in decided {
-        kept.extend(settle(tx, heads, it).await?);
+    for (index, it) in decided.into_iter().enumerate() {
+        if open.binary_search(&index).is_err() {
+            kept.push(it);
+        } else {
+            kept.extend(settle(tx, heads, it).await?);
+        }
     }
     Ok(kept)
 }

@@ -1,7 +1,7 @@
 //! Where the log, each trust's part of it and each stream end: remembered between groups, and forgotten as soon as
 //! another process has written or a transaction was undone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use chrono::{DateTime, Utc};
 use db::{Tx, on};
@@ -16,11 +16,14 @@ use crate::{
 /// Streams remembered at the most; beyond, all are forgotten and looked up again as they come.
 const STREAMS: usize = 100_000;
 
+/// The newest position, 0 while there is none, and when it was recorded.
+type End = (i64, Option<DateTime<Utc>>);
+
 #[derive(Debug, Default)]
 pub(crate) struct Heads {
     /// Whether this transaction holds the log's lock.
     pub(crate) locked: bool,
-    log: Option<(i64, Option<DateTime<Utc>>)>,
+    log: Option<End>,
     trusts: HashMap<Uuid, i64>,
     streams: HashMap<String, u32>,
     pub(crate) subjects: Known,
@@ -69,18 +72,8 @@ impl Heads {
         for (stream, version) in ahead {
             self.follow(stream, version);
         }
-        let recorded_at = last.map_or_else(rpc::now, |it| it.max(rpc::now()));
-        let mut position = before;
-        for event in &mut *events {
-            position += 1;
-            let trust = self.trusts.entry(event.trust_id).or_default();
-            *trust += 1;
-            event.position = position;
-            event.trust_position = *trust;
-            event.recorded_at = recorded_at;
-        }
-        self.log = Some((position, Some(recorded_at)));
-        let about = subject::about_known(&mut self.subjects, events)?;
+        self.number((before, last), events);
+        let about = subject::about_known(&mut self.subjects, events.iter().map(|it| &**it))?;
         Ok(Some((before, about)))
     }
 
@@ -94,7 +87,7 @@ impl Heads {
         Ok(false)
     }
 
-    async fn log(&mut self, tx: &mut Tx) -> Result<(i64, Option<DateTime<Utc>>)> {
+    async fn log(&mut self, tx: &mut Tx) -> Result<End> {
         if let Some(log) = self.log {
             return Ok(log);
         }
@@ -160,36 +153,31 @@ impl Heads {
 
     /// Gives admitted events their places at the end of the log; answers with the position before the first.
     pub(crate) async fn place(&mut self, tx: &mut Tx, events: &mut [&mut Recorded]) -> Result<i64> {
-        let (before, last) = self.log(tx).await?;
-        let recorded_at = last.map_or_else(rpc::now, |it| it.max(rpc::now()));
-        let mut position = before;
-        for event in events {
-            position += 1;
-            let trust_position = self.trust(tx, event.trust_id).await? + 1;
-            self.trusts.insert(event.trust_id, trust_position);
-            event.position = position;
-            event.trust_position = trust_position;
-            event.recorded_at = recorded_at;
+        let end = self.log(tx).await?;
+        for event in &*events {
+            if let Entry::Vacant(trust) = self.trusts.entry(event.trust_id) {
+                trust.insert(read::head(tx, Some(event.trust_id)).await?);
+            }
         }
-        if position > before {
-            self.log = Some((position, Some(recorded_at)));
-        }
-        Ok(before)
+        self.number(end, events);
+        Ok(end.0)
     }
 
-    async fn trust(&mut self, tx: &mut Tx, trust_id: Uuid) -> Result<i64> {
-        if let Some(position) = self.trusts.get(&trust_id) {
-            return Ok(*position);
+    /// Numbers events on from the end of the log, and from the ends of their trusts' parts of it, which are remembered.
+    fn number(&mut self, end: End, events: &mut [&mut Recorded]) {
+        let (mut position, last) = end;
+        let recorded_at = last.map_or_else(rpc::now, |it| it.max(rpc::now()));
+        for event in events {
+            let trust = self.trusts.entry(event.trust_id).or_default();
+            *trust += 1;
+            position += 1;
+            event.position = position;
+            event.trust_position = *trust;
+            event.recorded_at = recorded_at;
         }
-        let position: i64 = on!(tx, |c| sqlx::query_scalar(
-            "SELECT coalesce(max(trust_position), 0) FROM event WHERE trust_id = $1"
-        )
-        .persistent(false)
-        .bind(trust_id)
-        .fetch_one(c)
-        .await)?;
-        self.trusts.insert(trust_id, position);
-        Ok(position)
+        if position > end.0 {
+            self.log = Some((position, Some(recorded_at)));
+        }
     }
 }
 

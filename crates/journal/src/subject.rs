@@ -26,36 +26,31 @@ pub(crate) async fn about(tx: &mut Tx, known: &mut Known, events: &[&Recorded]) 
     if known.len() > STREAMS {
         known.clear();
     }
-    let mut about = Vec::new();
     for event in events {
         if !known.contains_key(&event.stream) {
             known.insert(event.stream.clone(), so_far(tx, event).await?);
         }
-        say(known, event, &mut about)?;
     }
-    Ok(about)
+    about_known(known, events.iter().copied())
 }
 
 /// The same where every stream is known, or begins here.
-pub(crate) fn about_known(known: &mut Known, events: &[&mut Recorded]) -> Result<About> {
-    let mut about = Vec::new();
+pub(crate) fn about_known<'e>(
+    known: &mut Known,
+    events: impl Iterator<Item = &'e Recorded>,
+) -> Result<About> {
+    let mut about = About::new();
     for event in events {
-        say(known, event, &mut about)?;
-    }
-    Ok(about)
-}
-
-fn say(known: &mut Known, event: &Recorded, about: &mut About) -> Result<()> {
-    if !known.contains_key(&event.stream) {
-        known.insert(event.stream.clone(), BTreeSet::new());
-    }
-    if let Some(subjects) = known.get_mut(&event.stream) {
+        if !known.contains_key(&event.stream) {
+            known.insert(event.stream.clone(), BTreeSet::new());
+        }
+        let Some(subjects) = known.get_mut(&event.stream) else { continue };
         subjects.extend(event_type(&event.kind)?.subjects(&event.data)?);
         // A thing's own stream says already that it is about it.
         subjects.remove(&event.stream);
         about.extend(subjects.iter().map(|it| (it.clone(), event.position)));
     }
-    Ok(())
+    Ok(about)
 }
 
 /// What a stream is about up to the event before this one.
