@@ -16,6 +16,7 @@ use super::{
     flush, guarded,
     log::{self, Place},
     message_db::MessageDb,
+    milliseconds_at,
     scratch::Scratch,
 };
 use crate::command::say;
@@ -88,12 +89,9 @@ impl Times {
 
     pub(super) fn from(mut times: Vec<Duration>, lasting: Duration) -> Self {
         times.sort_unstable();
-        let at = |percent: usize| {
-            let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
-            times.get(index).map_or(0.0, |it| it.as_secs_f64() * 1000.0)
-        };
+        let at = |permille| milliseconds_at(&times, permille);
         let count = u32::try_from(times.len()).unwrap_or(u32::MAX);
-        Self { per_second: f64::from(count) / lasting.as_secs_f64(), p50: at(50), p99: at(99) }
+        Self { per_second: f64::from(count) / lasting.as_secs_f64(), p50: at(500), p99: at(990) }
     }
 
     /// The run in the middle, by rate.

@@ -128,10 +128,7 @@ fn form_register(urn: &str, caller: u32, number: u32) -> Result<Value> {
 
 fn report(times: &mut [Duration], elapsed: Duration, callers: u32) -> Result<()> {
     times.sort_unstable();
-    let at = |permille: usize| {
-        let index = (times.len() * permille / 1000).min(times.len().saturating_sub(1));
-        times.get(index).map_or(0.0, |it| it.as_secs_f64() * 1000.0)
-    };
+    let at = |permille| milliseconds_at(times, permille);
     let count = u32::try_from(times.len())?;
     say(format_args!(
         "{count} registers of {PUPILS} marks from {callers} callers in {:.1} s: {:.0} a second",
@@ -176,6 +173,12 @@ pub(crate) async fn start(settings: &Overrides) -> Result<()> {
         idle.get(middle).map_or(0, |it| it / 1024),
     ))?;
     Ok(())
+}
+
+/// The time in milliseconds within which so many of a thousand lie; `sorted`, shortest first.
+fn milliseconds_at(sorted: &[Duration], permille: usize) -> f64 {
+    let index = (sorted.len() * permille / 1000).min(sorted.len().saturating_sub(1));
+    sorted.get(index).map_or(0.0, |it| it.as_secs_f64() * 1000.0)
 }
 
 /// Resident memory of a process; 0 where the system does not say.

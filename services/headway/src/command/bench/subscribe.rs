@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use uuid::Uuid;
 
-use super::{resident_kib, scratch::Scratch};
+use super::{milliseconds_at, resident_kib, scratch::Scratch};
 use crate::{command::say, secrets::Secrets};
 
 /// Callers who write while a subscriber is away.
@@ -306,10 +306,7 @@ impl Server {
 
 fn tell(name: &str, lags: &mut [Duration]) -> Result<()> {
     lags.sort_unstable();
-    let at = |permille: usize| {
-        let index = (lags.len() * permille / 1000).min(lags.len().saturating_sub(1));
-        lags.get(index).map_or(0.0, |it| it.as_secs_f64() * 1000.0)
-    };
+    let at = |permille| milliseconds_at(lags, permille);
     say(format_args!(
         "  {name}: p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms, {} events in order",
         at(500),
