@@ -2,7 +2,7 @@ use std::{str::FromStr, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Result, SqlitePool,
-    migrate::{Migration, Migrator},
+    migrate::{MigrateError, Migration, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -138,7 +138,7 @@ impl Db {
         if FLUSHED {
             promises::sqlite(&writer).await?;
         }
-        Migrator::with_migrations(migrations.sqlite).run(&writer).await?;
+        Migrator::with_migrations(migrations.sqlite).run(&writer).await.map_err(plainly)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers)
             .acquire_timeout(options.acquire_timeout)
@@ -198,7 +198,7 @@ async fn prepare(
     let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
     owner.execute(AssertSqlSafe(create)).await?;
     let Migrations { postgres, append_only, sealed, .. } = migrations;
-    Migrator::with_migrations(postgres).run(&mut owner).await?;
+    Migrator::with_migrations(postgres).run(&mut owner).await.map_err(plainly)?;
     let role = match access {
         Access::Owner => None,
         Access::Restricted => {
@@ -207,6 +207,20 @@ async fn prepare(
     };
     owner.close().await?;
     Ok(role)
+}
+
+/// Before the first release a schema may change where it was: what was made by the old one cannot be brought up to date.
+fn plainly(error: MigrateError) -> sqlx::Error {
+    match error {
+        MigrateError::VersionMismatch(number) => sqlx::Error::Configuration(
+            format!(
+                "the tables were made by an earlier layout of Headway (migration {number:04} was another then), which was \
+                 never released: begin with an empty data directory, or on PostgreSQL with an empty database"
+            )
+            .into(),
+        ),
+        other => other.into(),
+    }
 }
 
 /// A process that is frozen, or whose machine has gone, must not hold every other writer up.

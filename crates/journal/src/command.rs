@@ -9,8 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     Aggregate, Decision, Draft, Journal, Receipt, Recorded,
     aggregate::Loads,
-    answer::Promise,
-    write::{Asked, Job},
+    write::{Asked, Job, Promised},
 };
 
 impl Journal {
@@ -53,24 +52,19 @@ impl Journal {
 
 /// A command in the queue, whatever it answers.
 pub(crate) trait Command: Send {
-    fn promise(&self) -> Option<&Promise>;
+    fn asked(&mut self) -> &mut dyn Promised;
     /// Names the aggregate to load.
     fn want(&self, loads: &mut Loads);
     /// The events to append; an error is the refusal.
     fn decide(&mut self, loads: &mut Loads) -> Result<Vec<Recorded>>;
     /// Told where the events were recorded.
     fn recorded(&mut self, events: &[Recorded]);
-    fn refuse(&mut self, error: Error);
     /// Its one event, where it decides on nothing, and nothing is kept but that.
     fn bare(&mut self) -> Option<&mut Recorded> {
         None
     }
     /// Told that this event was recorded.
     fn bare_recorded(&mut self) {}
-    /// Takes the answer that an earlier request under the same key was given.
-    fn answered(&mut self, stored: &str);
-    /// The answer as it is kept.
-    fn answer(&self) -> Result<String>;
 }
 
 struct Deciding<A: Aggregate, T, F> {
@@ -87,8 +81,8 @@ where
     T: Serialize + DeserializeOwned + Send + 'static,
     F: FnOnce(Option<&A>) -> Result<Decision<A, T>> + Send + 'static,
 {
-    fn promise(&self) -> Option<&Promise> {
-        self.asked.promise.as_ref()
+    fn asked(&mut self) -> &mut dyn Promised {
+        &mut self.asked
     }
 
     fn want(&self, loads: &mut Loads) {
@@ -111,18 +105,6 @@ where
     }
 
     fn recorded(&mut self, _: &[Recorded]) {}
-
-    fn refuse(&mut self, error: Error) {
-        self.asked.outcome = Some(Err(error));
-    }
-
-    fn answered(&mut self, stored: &str) {
-        self.asked.answered(stored);
-    }
-
-    fn answer(&self) -> Result<String> {
-        self.asked.answer()
-    }
 }
 
 struct Appending {
@@ -131,8 +113,8 @@ struct Appending {
 }
 
 impl Command for Appending {
-    fn promise(&self) -> Option<&Promise> {
-        self.asked.promise.as_ref()
+    fn asked(&mut self) -> &mut dyn Promised {
+        &mut self.asked
     }
 
     fn want(&self, _: &mut Loads) {}
@@ -160,18 +142,6 @@ impl Command for Appending {
             }),
             _ => Err(Error::new(Reason::Internal, "one event was to be recorded")),
         });
-    }
-
-    fn refuse(&mut self, error: Error) {
-        self.asked.outcome = Some(Err(error));
-    }
-
-    fn answered(&mut self, stored: &str) {
-        self.asked.answered(stored);
-    }
-
-    fn answer(&self) -> Result<String> {
-        self.asked.answer()
     }
 }
 

@@ -5,20 +5,21 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 use chrono::{DateTime, Utc};
 use db::{Db, Tx, on};
 use futures::FutureExt;
-use rpc::{Ctx, Error, Reason, Result};
+use rpc::{Error, Reason, Result};
 use sqlx::PgConnection;
 use tokio::sync::Mutex;
 
 use crate::{
-    Draft, Projection, Recorded,
+    Projection, Recorded,
     aggregate::Loads,
     answer,
     append::{self, Inserted, append},
     command::Command,
+    gather,
     heads::{Heads, Refusal, lock},
     read,
     reading::Reading,
-    write::Job,
+    write::{Job, Promised},
 };
 
 /// What a group is written to.
@@ -28,7 +29,7 @@ pub(crate) struct Log {
     pub(crate) db: Db,
     pub(crate) projection: Arc<dyn Projection>,
     pub(crate) reading: Arc<Reading>,
-    heads: Arc<Mutex<Heads>>,
+    pub(crate) heads: Arc<Mutex<Heads>>,
 }
 
 impl Log {
@@ -37,19 +38,13 @@ impl Log {
         Self { service, db, projection, reading, heads: Arc::default() }
     }
 
-    /// Appends and projects the events of one operation, in its transaction.
-    pub(crate) async fn record(
-        &self,
-        tx: &mut Tx,
-        ctx: &Ctx,
-        drafts: Vec<Draft>,
-    ) -> Result<Vec<Recorded>> {
+    /// Appends and projects events, in the transaction of whoever decided on them.
+    pub(crate) async fn record(&self, tx: &mut Tx, events: Vec<Recorded>) -> Result<Vec<Recorded>> {
         let mut heads = self.heads.lock().await;
         if !heads.locked {
             lock(tx).await?;
             heads.locked = true;
         }
-        let events = drafts.into_iter().map(|it| Recorded::unplaced(ctx, it)).collect();
         let events = append::alone(tx, &mut heads, events).await?;
         drop(heads);
         self.take_in(tx, &events).await?;
@@ -58,7 +53,7 @@ impl Log {
 }
 
 pub(crate) struct Group {
-    log: Log,
+    pub(crate) log: Log,
     purged: Option<DateTime<Utc>>,
     line: Option<PgConnection>,
     seconds: metrics::Histogram,
@@ -92,7 +87,8 @@ impl Group {
         if self.log.projection.tables().is_empty() && self.at_once(jobs).await? {
             return Ok(());
         }
-        let commands_first = jobs.first_mut().is_some_and(|it| it.as_command().is_some());
+        let commands_first =
+            jobs.first_mut().is_some_and(|it| it.as_command().is_some() || it.as_party().is_some());
         let mut tx = begin(&self.log.db, commands_first).await?;
         self.log.heads.lock().await.enter(commands_first);
         let alone = jobs.len() == 1;
@@ -101,11 +97,14 @@ impl Group {
         let mut first = true;
         while !rest.is_empty() {
             let commands = rest.iter_mut().map_while(|it| it.as_command()).count();
-            let (now, later) = rest.split_at_mut(commands.max(1));
-            any |= if commands == 0 {
-                self.operation(&mut tx, now, alone).await?
-            } else {
+            let parties = gather::run_of(rest);
+            let (now, later) = rest.split_at_mut(commands.max(parties).max(1));
+            any |= if commands > 0 {
                 self.commands(&mut tx, now, !first).await?
+            } else if parties > 0 {
+                self.parties(&mut tx, now, !first).await?
+            } else {
+                self.operation(&mut tx, now, alone).await?
             };
             (rest, first) = (later, false);
         }
@@ -179,15 +178,11 @@ impl Group {
     ) -> Result<bool> {
         let mut heads = self.log.heads.lock().await;
         if savepoint {
-            if !heads.locked {
-                lock(tx).await?;
-                heads.locked = true;
-            }
-            statement(tx, "SAVEPOINT append").await?;
+            enter(tx, &mut heads).await?;
         }
         let mut open: Vec<&mut dyn Command> = Vec::with_capacity(jobs.len());
         for command in jobs.iter_mut().filter_map(|it| it.as_command()) {
-            if unanswered(tx, command).await? {
+            if unanswered(tx, command.asked()).await? {
                 open.push(command);
             }
         }
@@ -200,7 +195,7 @@ impl Group {
         for command in open {
             match command.decide(&mut loads) {
                 Ok(events) => decided.push(Decided { command, events, original: false }),
-                Err(refused) => command.refuse(refused),
+                Err(refused) => command.asked().refuse(refused),
             }
         }
         let mut kept = together(tx, &mut heads, decided).await?;
@@ -214,10 +209,7 @@ impl Group {
         }
         self.log.take_in(tx, &events).await?;
         for it in &mut kept {
-            if let Some(promise) = it.command.promise() {
-                let answer = it.command.answer()?;
-                promise.keep(tx, answer).await?;
-            }
+            keep(tx, it.command.asked()).await?;
         }
         Ok(!kept.is_empty())
     }
@@ -243,16 +235,31 @@ async fn begin(db: &Db, for_commands: bool) -> Result<Tx> {
     })
 }
 
-/// Whether a command is still to be run: a retry is given the answer there is.
-async fn unanswered(tx: &mut Tx, command: &mut dyn Command) -> Result<bool> {
-    let Some(promise) = command.promise() else { return Ok(true) };
+/// Whether something is still to be run: a retry is given the answer there is.
+pub(crate) async fn unanswered(tx: &mut Tx, asked: &mut dyn Promised) -> Result<bool> {
+    let Some(promise) = asked.promise() else { return Ok(true) };
     match promise.answered(tx).await {
         Ok(None) => return Ok(true),
-        Ok(Some(stored)) => command.answered(&stored),
-        Err(refused) if refused.reason == Reason::IdempotencyKeyReused => command.refuse(refused),
+        Ok(Some(stored)) => asked.answered(&stored),
+        Err(refused) if refused.reason == Reason::IdempotencyKeyReused => asked.refuse(refused),
         Err(failed) => return Err(failed),
     }
     Ok(false)
+}
+
+/// Takes the log's lock, unless it is held, and marks what can be undone alone.
+pub(crate) async fn enter(tx: &mut Tx, heads: &mut Heads) -> Result<()> {
+    if !heads.locked {
+        lock(tx).await?;
+        heads.locked = true;
+    }
+    statement(tx, "SAVEPOINT append").await
+}
+
+/// Keeps the answer for a retry, where there is a key.
+pub(crate) async fn keep(tx: &mut Tx, asked: &mut dyn Promised) -> Result<()> {
+    let Some(promise) = asked.promise() else { return Ok(()) };
+    promise.keep(tx, asked.answer()?).await
 }
 
 /// Appends the events of all, refusing those whose streams have moved; answers with those whose events are in the log.
@@ -330,13 +337,13 @@ async fn settle<'j>(
             return Ok(Some(Decided { events: known, original: true, ..it }));
         }
         let detail = "this event id was used for another event; take a new one";
-        it.command.refuse(Error::new(Reason::AlreadyExists, detail));
+        it.command.asked().refuse(Error::new(Reason::AlreadyExists, detail));
         return Ok(None);
     }
     match heads.admit(tx, &it.events, true).await {
         Ok(()) => {}
         Err(Refusal::Stale(version)) => {
-            it.command.refuse(Error::stale(version));
+            it.command.asked().refuse(Error::stale(version));
             return Ok(None);
         }
         Err(Refusal::Failed(error)) => return Err(error),
@@ -350,7 +357,7 @@ async fn settle<'j>(
     }
 }
 
-async fn statement(tx: &mut Tx, sql: &'static str) -> Result<()> {
+pub(crate) async fn statement(tx: &mut Tx, sql: &'static str) -> Result<()> {
     on!(tx, |c| sqlx::query(sql).execute(c).await.map(drop))?;
     Ok(())
 }

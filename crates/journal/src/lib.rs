@@ -13,6 +13,7 @@ mod compare;
 mod described;
 mod event;
 mod follow;
+mod gather;
 mod group;
 mod heads;
 mod hint;
@@ -50,7 +51,10 @@ use group::Log;
 pub use as_of::{AsOf, Of};
 pub use compare::{Comparison, Difference};
 pub use event::{Draft, Recorded};
-pub use follow::{Carrier, Events, Follower, Handler, ParkedStream, Source};
+pub use follow::{
+    Carrier, Events, Follower, Handler, Held, Leases, ParkedStream, Source, partition,
+};
+pub use gather::Gather;
 pub use heads::lock;
 pub use kind::{EventType, event_types};
 pub use proof::{Audit, Flaw, audit, verify};
@@ -189,6 +193,23 @@ impl Journal {
         ctx: &Ctx,
         drafts: Vec<Draft>,
     ) -> Result<Vec<Recorded>> {
-        self.log.record(tx, ctx, drafts).await
+        let events = drafts.into_iter().map(|it| Recorded::unplaced(ctx, it)).collect();
+        self.log.record(tx, events).await
+    }
+
+    /// Appends the events of several operations and projects them, by as many statements as for one: those of each,
+    /// in the order given. For [`Gather::run`].
+    pub async fn record_all(
+        &self,
+        tx: &mut Tx,
+        decided: Vec<(&Ctx, Vec<Draft>)>,
+    ) -> Result<Vec<Vec<Recorded>>> {
+        let counts: Vec<usize> = decided.iter().map(|it| it.1.len()).collect();
+        let events = decided
+            .into_iter()
+            .flat_map(|(ctx, drafts)| drafts.into_iter().map(move |it| Recorded::unplaced(ctx, it)))
+            .collect();
+        let mut recorded = self.log.record(tx, events).await?.into_iter();
+        Ok(counts.into_iter().map(|it| recorded.by_ref().take(it).collect()).collect())
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     Journal,
     answer::{Keys, Promise},
     command::Command,
+    gather::Party,
     group::{Group, Log},
     proof::State,
 };
@@ -142,7 +143,12 @@ pub(crate) trait Job: Send {
         None
     }
 
-    /// Runs it, unless it is a command; false when it refused and nothing of it may stay.
+    /// Itself, if it is run together with others of its kind.
+    fn as_party(&mut self) -> Option<&mut dyn Party> {
+        None
+    }
+
+    /// Runs it, unless it is one of these; false when it refused and nothing of it may stay.
     fn run<'t>(&'t mut self, _: &'t mut Tx) -> BoxFuture<'t, bool> {
         Box::pin(async { false })
     }
@@ -174,12 +180,36 @@ impl<T> Asked<T> {
     }
 }
 
-impl<T: Serialize + DeserializeOwned> Asked<T> {
-    pub(crate) fn answered(&mut self, stored: &str) {
+/// What is asked for and may have been answered before, whatever the answer is.
+pub(crate) trait Promised: Send {
+    fn promise(&self) -> Option<&Promise>;
+    fn refuse(&mut self, error: Error);
+    /// Whether there is an answer other than a refusal.
+    fn is_granted(&self) -> bool;
+    /// Takes the answer that an earlier request under the same key was given.
+    fn answered(&mut self, stored: &str);
+    /// The answer as it is kept.
+    fn answer(&self) -> Result<String>;
+}
+
+impl<T: Serialize + DeserializeOwned + Send> Promised for Asked<T> {
+    fn promise(&self) -> Option<&Promise> {
+        self.promise.as_ref()
+    }
+
+    fn refuse(&mut self, error: Error) {
+        self.outcome = Some(Err(error));
+    }
+
+    fn is_granted(&self) -> bool {
+        matches!(self.outcome, Some(Ok(_)))
+    }
+
+    fn answered(&mut self, stored: &str) {
         self.outcome = Some(serde_json::from_str(stored).map_err(Error::internal));
     }
 
-    pub(crate) fn answer(&self) -> Result<String> {
+    fn answer(&self) -> Result<String> {
         match &self.outcome {
             Some(Ok(answer)) => serde_json::to_string(answer).map_err(Error::internal),
             _ => Err(Error::internal("there is no answer to keep")),

@@ -2,12 +2,12 @@ use std::collections::BTreeSet;
 
 use db::{Db, on};
 
-/// Every column of every table as `table.column`, with a `?` where it may be null.
+/// Every column of every table and view as `table.column`, with a `?` where it may be null.
 pub async fn columns(db: &Db) -> BTreeSet<String> {
     let query = match db {
         Db::Sqlite { .. } => {
             "SELECT t.name || '.' || c.name || iif(c.\"notnull\" OR c.pk, '', '?')
-             FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
+             FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type IN ('table', 'view')"
         }
         Db::Postgres(_) => {
             "SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'YES' THEN '?' ELSE '' END

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::Journal;
 
-/// The partition of a stream. Never changes: positions are kept per partition.
-pub(crate) fn partition(stream: &str, partitions: i32) -> i32 {
+/// The partition of a stream, or of whatever else has a name. Never changes: positions are kept per partition.
+pub fn partition(stream: &str, partitions: i32) -> i32 {
     let hash: [u8; 32] = Sha256::digest(stream).into();
     let first = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
     i32::try_from(i64::from(first) % i64::from(partitions.max(1))).unwrap_or(0)
@@ -18,11 +18,12 @@ pub(crate) fn partition(stream: &str, partitions: i32) -> i32 {
 
 /// A partition this replica works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
-    pub(crate) partition: i32,
-    pub(crate) epoch: i64,
+pub struct Held {
+    pub partition: i32,
+    /// Grows whenever the partition changes hands.
+    pub epoch: i64,
     /// Everything of the partition up to here is handled.
-    pub(crate) position: i64,
+    pub position: i64,
 }
 
 impl Held {
@@ -43,7 +44,8 @@ struct Row {
     lease_until_ms: i64,
 }
 
-pub(crate) struct Leases {
+/// One replica's part in some work that is divided into partitions, each of which one replica does at a time.
+pub struct Leases {
     db: Db,
     follower: &'static str,
     name: &'static str,
@@ -55,8 +57,16 @@ pub(crate) struct Leases {
     begun: bool,
 }
 
+impl std::fmt::Debug for Leases {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Leases").field(&self.follower).field(&self.name).finish()
+    }
+}
+
 impl Leases {
-    pub(crate) fn new(own: &Journal, name: &'static str, wanted: u16, lease: Duration) -> Self {
+    /// Takes part in the work of that name on a service's database; a partition whose holder says nothing for as long as
+    /// the lease passes to another.
+    pub fn new(own: &Journal, name: &'static str, wanted: u16, lease: Duration) -> Self {
         Self {
             db: own.log.db.clone(),
             follower: own.log.service,
@@ -71,7 +81,7 @@ impl Leases {
 
     /// Says that this replica lives, renews what it holds, takes what is its share and free, and gives back what is
     /// more than its share.
-    pub(crate) async fn beat(&mut self) -> Result<Vec<Held>> {
+    pub async fn beat(&mut self) -> Result<Vec<Held>> {
         let mut tx = self.db.begin().await?;
         let now = now_ms(&mut tx).await?;
         let (rank, workers) = self.sign_in(&mut tx, now).await?;
@@ -104,7 +114,7 @@ impl Leases {
     }
 
     /// Gives everything back, so that others need not wait for the leases to expire.
-    pub(crate) async fn release(&self) -> Result<()> {
+    pub async fn release(&self) -> Result<()> {
         let mut tx = self.db.begin().await?;
         on!(&mut tx, |c| sqlx::query(
             "UPDATE consumer SET owner = NULL, lease_until_ms = 0 WHERE name = $1 AND owner = $2"
@@ -263,6 +273,22 @@ impl Leases {
         .await
         .map(drop))?;
         Ok(())
+    }
+
+    /// Makes sure, in the transaction of an effect, that the lease has not gone to another, nor can before the commit.
+    pub async fn holds(tx: &mut Tx, name: &str, held: &Held) -> Result<bool> {
+        let same = on!(tx, |c| {
+            sqlx::query(
+            "UPDATE consumer SET position = position WHERE name = $1 AND partition = $2 AND epoch = $3"
+        )
+        .bind(name)
+        .bind(held.partition)
+        .bind(held.epoch)
+        .execute(c)
+        .await
+        .map(|it| it.rows_affected())
+        })?;
+        Ok(same == 1)
     }
 
     /// Moves a partition's position in the transaction of the effect; false when the lease has gone to another.

@@ -21,11 +21,11 @@ use futures::{StreamExt, future::BoxFuture};
 use rpc::{Ctx, Error, Result};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+pub use lease::{Held, Leases, partition};
 pub use parked::ParkedStream;
 pub use source::{Carrier, Events, Source};
 
 use crate::{Journal, Recorded, group::Log};
-use lease::{Held, Leases};
 
 /// Events handled in one transaction at the most.
 const GROUP: usize = 256;

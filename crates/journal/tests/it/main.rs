@@ -11,6 +11,7 @@ mod access;
 mod commands;
 mod consumer;
 mod consuming;
+mod gathering;
 mod limits;
 mod log;
 mod long;
