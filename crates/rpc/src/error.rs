@@ -55,13 +55,15 @@ pub struct Error {
     pub reason: Reason,
     pub detail: Cow<'static, str>,
     pub problems: Vec<Problem>,
+    /// How long to wait, where that is known better than by the reason.
+    wait: Option<Duration>,
     #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     pub fn new(reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, detail: detail.into(), problems: Vec::new(), source: None }
+        Self { reason, detail: detail.into(), problems: Vec::new(), wait: None, source: None }
     }
 
     /// One wrong field.
@@ -74,7 +76,7 @@ impl Error {
             [only] => Cow::from(format!("{}: {}", only.pointer, only.fault)),
             many => Cow::from(format!("{} fields are wrong", many.len())),
         };
-        Self { reason: Reason::RequestInvalid, detail, problems, source: None }
+        Self { reason: Reason::RequestInvalid, detail, problems, wait: None, source: None }
     }
 
     pub fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
@@ -101,12 +103,22 @@ impl Error {
         Self { source: Some(source.into()), ..self }
     }
 
+    /// Says how long to wait before the same request may succeed.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self { wait: Some(wait), ..self }
+    }
+
     /// How long to wait before the same request may succeed.
     pub fn retry_after(&self) -> Option<Duration> {
+        if self.wait.is_some() {
+            return self.wait;
+        }
         match self.reason {
-            Reason::IdempotencyInFlight | Reason::Overloaded | Reason::Unavailable => {
-                Some(Duration::from_secs(1))
-            }
+            Reason::IdempotencyInFlight
+            | Reason::Overloaded
+            | Reason::RateLimited
+            | Reason::Unavailable => Some(Duration::from_secs(1)),
             Reason::StorageFull => Some(Duration::from_mins(1)),
             _ => None,
         }
@@ -160,13 +172,18 @@ pub fn status(reason: Reason) -> StatusCode {
         | R::TransitionNotAllowed
         | R::GateNotMet
         | R::IdempotencyInFlight
-        | R::SchoolClosed => StatusCode::CONFLICT,
+        | R::SchoolClosed
+        | R::RemovalUnconfirmed
+        | R::PupilsConflict
+        | R::SnapshotIncomplete => StatusCode::CONFLICT,
+        R::ChangesGone => StatusCode::GONE,
         R::VersionStale => StatusCode::PRECONDITION_FAILED,
         R::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         R::VersionMissing => StatusCode::PRECONDITION_REQUIRED,
         R::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        R::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        R::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        R::MediaTypeUnsupported | R::EncodingUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        R::Overloaded | R::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        R::BodyStalled => StatusCode::REQUEST_TIMEOUT,
         R::Unavailable | R::StorageFull | R::JournalDamaged => StatusCode::SERVICE_UNAVAILABLE,
         R::NotOffered => StatusCode::NOT_IMPLEMENTED,
     }
@@ -178,13 +195,18 @@ pub fn code(reason: Reason) -> tonic::Code {
     match reason {
         Reason::AlreadyExists => Code::AlreadyExists,
         Reason::IdempotencyInFlight | Reason::VersionStale => Code::Aborted,
-        Reason::BodyTooLarge | Reason::Overloaded => Code::ResourceExhausted,
+        Reason::BodyTooLarge | Reason::Overloaded | Reason::RateLimited => Code::ResourceExhausted,
+        Reason::BodyStalled => Code::DeadlineExceeded,
         Reason::TransitionNotAllowed
         | Reason::GateNotMet
         | Reason::SchoolClosed
+        | Reason::RemovalUnconfirmed
+        | Reason::PupilsConflict
+        | Reason::SnapshotIncomplete
         | Reason::VersionMissing => Code::FailedPrecondition,
         Reason::MethodNotAllowed | Reason::PathUnknown | Reason::NotOffered => Code::Unimplemented,
         Reason::JournalDamaged => Code::DataLoss,
+        Reason::ChangesGone => Code::OutOfRange,
         other => match status(other) {
             StatusCode::UNAUTHORIZED => Code::Unauthenticated,
             StatusCode::FORBIDDEN => Code::PermissionDenied,
@@ -225,7 +247,12 @@ impl IntoResponse for Error {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(wait) = self.retry_after() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+            // The header has whole seconds: rounded up, so that who obeys it is not refused again.
+            let seconds = wait.as_millis().div_ceil(1000).max(1);
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)),
+            );
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -1,6 +1,7 @@
 //! What every RPC needs, whichever door it came by: who calls, what the contract says of it, and how it can fail.
 
 pub mod auth;
+pub mod body;
 mod ctx;
 mod diagnose;
 pub mod door;

@@ -52,9 +52,14 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
             return Ok((items, None));
         }
         items.truncate(size);
-        let last = items.last().map(key);
+        let token = items.last().map(|it| self.token(&key(it))).transpose()?;
+        Ok((items, token))
+    }
+
+    /// The token of what follows a key, in a list of the same filters.
+    pub fn token(&self, last: &K) -> Result<String> {
         let token = serde_json::to_vec(&(&self.filters, last)).map_err(Error::internal)?;
-        Ok((items, Some(BASE64_URL_SAFE_NO_PAD.encode(token))))
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(token))
     }
 }
 

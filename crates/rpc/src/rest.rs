@@ -8,13 +8,16 @@ use axum::{
     http::{HeaderMap, HeaderValue, Uri, header},
     response::{IntoResponse, Response},
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Limited};
 use prost_reflect::{Kind, MessageDescriptor};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
-    Caller, Ctx, Error, Fault, Method, Reason, Result, diagnose::diagnose, door::idempotency,
+    Caller, Ctx, Error, Fault, Method, Reason, Result,
+    body::{broke_off, too_large},
+    diagnose::diagnose,
+    door::idempotency,
 };
 
 /// The largest JSON body of an ordinary request, in bytes.
@@ -87,16 +90,13 @@ pub fn answer(method: &Method, message: &impl Serialize) -> Result<Response> {
 
 /// The whole body, refused as soon as it is known to be larger than `limit`.
 pub async fn body(request: Request, limit: usize) -> Result<Bytes> {
-    let too_large =
-        || Error::new(Reason::BodyTooLarge, format!("the body may have at most {limit} bytes"));
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok());
     if declared.and_then(|it| it.parse::<u64>().ok()).is_some_and(|it| it > limit as u64) {
-        return Err(too_large());
+        return Err(too_large(limit));
     }
     match Limited::new(request.into_body(), limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(Error::new(Reason::BodyMalformed, "the body broke off").caused_by(error)),
+        Err(error) => Err(broke_off(error, limit)),
     }
 }
 
@@ -134,25 +134,47 @@ pub fn query_values(uri: &Uri, input: &MessageDescriptor) -> Result<Map<String, 
         .map_err(|error| Error::field("", Fault::invalid(error.body_text())))?;
     let mut members = Map::new();
     for (name, text) in pairs {
-        let field = input.get_field_by_json_name(&name).or_else(|| input.get_field_by_name(&name));
-        let name = field.as_ref().map_or(name, |it| it.json_name().to_owned());
-        let value = match field.as_ref().map(prost_reflect::FieldDescriptor::kind) {
-            Some(Kind::Bool) if text == "true" => Value::Bool(true),
-            Some(Kind::Bool) if text == "false" => Value::Bool(false),
-            _ => Value::String(text),
-        };
-        let list = field.is_some_and(|it| it.is_list());
-        match members.get_mut(&name) {
-            Some(Value::Array(values)) => values.push(value),
-            Some(_) => {
-                let fault = Fault::invalid("may be given only once");
-                return Err(Error::field(format!("/{name}"), fault));
-            }
-            None if list => drop(members.insert(name, Value::Array(vec![value]))),
-            None => drop(members.insert(name, value)),
-        }
+        query_value(&mut members, input, &name, text)?;
     }
     Ok(members)
+}
+
+/// Adds one parameter; `snapshot.kind` is a field of the message in the field `snapshot`.
+fn query_value(
+    members: &mut Map<String, Value>,
+    message: &MessageDescriptor,
+    name: &str,
+    text: String,
+) -> Result<()> {
+    let find = |name: &str| {
+        message.get_field_by_json_name(name).or_else(|| message.get_field_by_name(name))
+    };
+    if let Some((outer, inner)) = name.split_once('.')
+        && let Some(field) = find(outer).filter(|it| !it.is_list())
+        && let Kind::Message(of) = field.kind()
+        && let Value::Object(members) =
+            members.entry(field.json_name()).or_insert_with(|| Value::Object(Map::new()))
+    {
+        return query_value(members, &of, inner, text);
+    }
+    let field = find(name);
+    let name = field.as_ref().map_or(name, |it| it.json_name()).to_owned();
+    let value = match field.as_ref().map(prost_reflect::FieldDescriptor::kind) {
+        Some(Kind::Bool) if text == "true" => Value::Bool(true),
+        Some(Kind::Bool) if text == "false" => Value::Bool(false),
+        _ => Value::String(text),
+    };
+    let list = field.is_some_and(|it| it.is_list());
+    match members.get_mut(&name) {
+        Some(Value::Array(values)) => values.push(value),
+        Some(_) => {
+            let fault = Fault::invalid("may be given only once");
+            return Err(Error::field(format!("/{name}"), fault));
+        }
+        None if list => drop(members.insert(name, Value::Array(vec![value]))),
+        None => drop(members.insert(name, value)),
+    }
+    Ok(())
 }
 
 fn if_match(headers: &HeaderMap) -> Result<Option<u32>> {
