@@ -14,9 +14,13 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use rpc::{Error, Reason, auth::identify, token::Keys};
 use tokio::sync::watch;
 use tonic::{body::Body, service::Routes};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, decompression::RequestDecompressionLayer};
 
-use crate::{documents, openapi, operate};
+use crate::{
+    Limits, documents,
+    limits::{Gate, admit, meter},
+    openapi, operate,
+};
 
 /// A service as the front needs it.
 #[derive(Clone, Debug)]
@@ -36,7 +40,9 @@ pub async fn front(
     grpc: Routes,
     keys: Keys,
     metrics: PrometheusHandle,
+    limits: Limits,
 ) -> Router {
+    let gate = Gate::new(limits);
     let parts = Arc::new(parts);
     let rest = parts.iter().fold(shared, |router, it| router.merge(it.rest.clone()));
     let grpc = operate::describe(grpc).await.into_axum_router().reset_fallback();
@@ -46,6 +52,9 @@ pub async fn front(
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
+        .layer(from_fn_with_state(gate.clone(), meter))
+        .layer(RequestDecompressionLayer::new())
+        .layer(from_fn_with_state(gate, admit))
         .layer(map_response(harden))
         .layer(from_fn(operate::measure))
         .layer(from_fn_with_state(keys, identify))
@@ -53,11 +62,17 @@ pub async fn front(
 
 /// For any path nobody serves, in the caller's own protocol.
 async fn unknown(request: Request) -> Response {
-    let grpc = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|it| it.as_bytes().starts_with(b"application/grpc"));
     let error = Error::new(Reason::PathUnknown, format!("no such path: {}", request.uri().path()));
+    refuse(is_grpc(&request), error)
+}
+
+pub(crate) fn is_grpc(request: &Request) -> bool {
+    let media_type = request.headers().get(header::CONTENT_TYPE);
+    media_type.is_some_and(|it| it.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// An error in the caller's own protocol.
+pub(crate) fn refuse(grpc: bool, error: Error) -> Response {
     if grpc {
         tonic::Status::from(error).into_http::<Body>().into_response()
     } else {

@@ -2,11 +2,13 @@
 
 mod documents;
 mod front;
+mod limits;
 mod openapi;
 mod operate;
 mod serve;
 pub mod telemetry;
 
 pub use front::{Part, front};
+pub use limits::Limits;
 pub use openapi::openapi;
-pub use serve::{Limits, serve};
+pub use serve::serve;

@@ -6,6 +6,8 @@ use prost_reflect::{EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, Messa
 use rpc::{Method, Reason, methods, name, scope_name};
 use serde_json::{Map, Value, json};
 
+mod limits;
+
 /// The document of every RPC that has a REST form.
 pub fn openapi() -> Value {
     let mut paths = Map::new();
@@ -28,6 +30,8 @@ pub fn openapi() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas.done,
+            "headers": limits::definitions(),
+            "responses": limits::responses(),
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             },
@@ -40,24 +44,20 @@ fn operation(method: &Method, schemas: &mut Schemas) -> Value {
     let descriptor = &method.descriptor;
     let input = descriptor.input();
     let text = comment(descriptor.path(), &descriptor.parent_service().parent_file());
+    let mut responses = limits::refusals(method.writes());
+    let done = json!({
+        "description": "Done",
+        "headers": limits::headers(),
+        "content": answer(method, schemas),
+    });
+    responses.insert(method.success().as_str().to_owned(), done);
     let mut operation = json!({
         "operationId": descriptor.name(),
         "tags": [descriptor.parent_service().name()],
         "summary": text,
         "description": format!("Needs the scope `{}`.", scope_name(method.scope)),
         "parameters": parameters(method, &input, schemas),
-        "responses": {
-            method.success().as_str(): {
-                "description": "Done",
-                "content": answer(method, schemas),
-            },
-            "default": {
-                "description": "A problem (RFC 9457)",
-                "content": {
-                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
-                },
-            },
-        },
+        "responses": responses,
     });
     if let Some(members) = operation.as_object_mut().filter(|_| method.writes()) {
         members.insert("requestBody".to_owned(), body(method, &input, schemas));
@@ -112,12 +112,8 @@ fn body(method: &Method, input: &MessageDescriptor, schemas: &mut Schemas) -> Va
     let content = if descriptor_is(method, "ImportEstablishments") {
         json!({"text/csv": {"schema": {"type": "string"}}})
     } else if descriptor_is(method, "PushRecords") {
-        let records = input.get_field_by_name("records").map(|it| schemas.field(&it));
         json!({
-            "application/json": {"schema": {
-                "type": "object", "properties": {"records": records}, "required": ["records"],
-                "additionalProperties": false,
-            }},
+            "application/json": {"schema": schemas.inline(input, Some(method))},
             "application/x-ndjson": {"schema": {"type": "string"}},
             "text/csv": {"schema": {"type": "string"}},
         })
@@ -180,6 +176,12 @@ impl Schemas {
     }
 
     fn field(&mut self, field: &FieldDescriptor) -> Value {
+        if let Kind::Message(entry) = field.kind()
+            && field.is_map()
+        {
+            let value = self.field(&entry.map_entry_value_field());
+            return json!({"type": "object", "additionalProperties": value});
+        }
         let item = match field.kind() {
             Kind::Message(message) => self.message(&message),
             Kind::Enum(kind) => self.choice(&kind),
