@@ -8,6 +8,7 @@
 mod carry;
 mod publish;
 mod sole;
+mod work;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use journal::Recorded;
 use rpc::{Error, Reason, Result};
 
 pub use carry::Carriage;
+pub use work::{Place, Work, work_stream};
 
 /// How long a request to the server may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A connection to NATS; it reconnects by itself.
 #[derive(Clone, Debug)]
 pub struct Nats {
+    client: async_nats::Client,
     jetstream: jetstream::Context,
 }
 
@@ -38,16 +41,17 @@ impl Nats {
             .map_err(unreachable)?;
         tracing::warn!(
             "NATS acknowledges before it flushes unless its jetstream block says `sync_interval: always` \
-             (2.10 or newer): without it a crash of the server can lose events that it acknowledged. They are \
-             published again from the database, but other readers of the stream may have seen them come and go"
+             (2.10 or newer), or its streams have three replicas: without that a crash of the server can lose what it \
+             acknowledged. Events are published again from the database, though other readers may have seen them \
+             come and go; parts of batches that wait to be applied are lost"
         );
         let jetstream = jetstream::context::ContextBuilder::new()
             .timeout(PATIENCE)
             .ack_timeout(PATIENCE)
             .max_ack_inflight(publish::WINDOW * 2)
             .backpressure_on_inflight(true)
-            .build(client);
-        Ok(Self { jetstream })
+            .build(client.clone());
+        Ok(Self { client, jetstream })
     }
 
     /// Removes the stream of a journal that is no more.
