@@ -1,16 +1,26 @@
 //! The closed lists of the contract and of the domain, each the twin of the other.
 
+mod mapping;
+
 use contract::intelligence as pb;
 
 use crate::domain::{
-    Absent, BatchState, Class, Direction, Kind, Outcome, PeriodKind, SignalRule, SignalState,
+    Absent, BatchState, ChangeOp, Class, Direction, GradeScheme, Kind, Outcome, ParkedState,
+    PeriodKind, SignalRule, SignalState,
 };
 
 rpc::twins! {
-    Kind = pb::RecordKind { Pupil, Enrolment, AttendanceRegister }
-    BatchState = pb::BatchState { Applied, PartlyApplied, Rejected, Validated }
-    Outcome = pb::RecordOutcome { Accepted, Unchanged, Corrected, Parked, Rejected }
-    PeriodKind = pb::PeriodKind { Day, Week, Term, AcademicYear }
+    Kind = pb::RecordKind {
+        Pupil, Enrolment, AttendanceRegister, AssessmentResult, Suspension, BehaviourIncident, StaffMember,
+        StaffAbsence, Cover, BudgetLine, Observation, PupilKeyChange,
+    }
+    Absent = pb::Absent { NotApplicable, NotAvailable, Suppressed, LowReliability, NotYetDue }
+    GradeScheme = pb::GradeScheme { NationalCurriculum, UnitedStates }
+    BatchState = pb::BatchState { Received, Validating, Applied, PartlyApplied, Rejected, Validated }
+    Outcome = pb::RecordOutcome { Accepted, Unchanged, Corrected, Parked, Rejected, Removed }
+    ParkedState = pb::ParkedState { Waiting, Resolved, Expired }
+    ChangeOp = pb::ChangeOp { Upsert, Delete, KeyChange }
+    PeriodKind = pb::PeriodKind { Day, Week, Term, AcademicYear, Other }
     SignalState = pb::SignalState { Raised, Acknowledged, Actioned, Dismissed }
     SignalRule = pb::SignalRule { OutsideLimits, RunOfEight, ThreeOfFour }
     Direction = pb::Direction { Better, Worse, NoSignificantChange, TooLittleData }
@@ -24,16 +34,6 @@ impl From<Class> for pb::StatisticalClass {
             Class::Authorised => Self::AuthorisedAbsence,
             Class::Unauthorised => Self::UnauthorisedAbsence,
             Class::NotPossible => Self::NotPossible,
-        }
-    }
-}
-
-impl From<Absent> for pb::Absent {
-    fn from(it: Absent) -> Self {
-        match it {
-            Absent::NotAvailable => Self::NotAvailable,
-            Absent::Suppressed => Self::Suppressed,
-            Absent::NotYetDue => Self::NotYetDue,
         }
     }
 }

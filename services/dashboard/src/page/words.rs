@@ -109,7 +109,7 @@ pub(crate) fn period(kind: PeriodKind, starts_on: &str, ends_on: &str) -> String
         PeriodKind::Day => date(starts_on),
         PeriodKind::Week => format!("week of {}", date(starts_on)),
         PeriodKind::AcademicYear => format!("year to {}", date(ends_on)),
-        PeriodKind::Term | PeriodKind::Unspecified => {
+        PeriodKind::Term | PeriodKind::Other | PeriodKind::Unspecified => {
             format!("{} to {}", date(starts_on), date(ends_on))
         }
     }

@@ -16,28 +16,6 @@ CREATE TABLE feed_school (
     PRIMARY KEY (feed_id, school_id)
 );
 
-CREATE TABLE batch (
-    batch_id    UUID PRIMARY KEY,
-    feed_id     UUID NOT NULL,
-    trust_id    UUID NOT NULL,
-    state       TEXT NOT NULL,
-    records     INTEGER NOT NULL,
-    accepted    INTEGER NOT NULL,
-    unchanged   INTEGER NOT NULL,
-    corrected   INTEGER NOT NULL,
-    parked      INTEGER NOT NULL,
-    rejected    INTEGER NOT NULL,
-    received_at TIMESTAMPTZ NOT NULL
-);
-
--- What became of the records of a batch, some hundreds in a row as JSON: read in order, never searched.
-CREATE TABLE batch_result (
-    batch_id   UUID NOT NULL,
-    first_line INTEGER NOT NULL,
-    results    TEXT NOT NULL,
-    PRIMARY KEY (batch_id, first_line)
-);
-
 CREATE TABLE signal (
     signal_id   UUID PRIMARY KEY,
     trust_id    UUID NOT NULL,

@@ -2,23 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use calendar::AcademicYear;
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use contract::{common::ErrorReason, intelligence as pb};
 use identity::{SchoolNumber, TrustId};
 use rpc::{Error, Fault, Fields, Reason, Result, Twin};
 use uuid::Uuid;
 
 use crate::{
-    app::{NamedFeed, Question, Standing},
+    app::{NamedFeed, Standing},
     domain::{
-        AttendanceCode, Batch, BatchState, Complaint, CreateFeed, Kind, Measure, Observation,
-        RecordResult, Signal, SignalState, Transition,
+        AttendanceCode, Batch, Complaint, CreateFeed, Kind, RecordResult, Signal, SignalState,
+        Transition,
     },
 };
 
-/// The longest stretch observations are listed for, in days: four years.
-const STRETCH: u64 = 4 * 366;
 /// The longest name of a feed or a client, in characters.
 const NAME: usize = 200;
 /// Schools a feed may name.
@@ -60,50 +57,6 @@ fn name(fields: &mut Fields, pointer: &str, text: String) -> Option<String> {
     fields.text(pointer, text)
 }
 
-impl Question {
-    pub(super) fn read(it: &pb::ListObservationsRequest, today: NaiveDate) -> Result<Self> {
-        let mut fields = Fields::new();
-        let trust_id = fields.take("/trustId", TrustId::parse(&it.trust_id));
-        let measures = match it.measure.as_deref() {
-            None => Some(Measure::ALL.to_vec()),
-            Some(key) => {
-                let measure = Measure::parse(key).ok_or_else(|| {
-                    let known = Measure::ALL.map(|it| it.definition().key);
-                    Fault::invalid("is not a measure").accepting(known)
-                });
-                fields.take("/measure", measure).map(|it| vec![it])
-            }
-        };
-        let number = fields.optional("/urn", it.urn.as_deref(), SchoolNumber::parse);
-        let kind = fields.listed("/periodKind", it.period_kind);
-        let from = fields.optional("/from", it.from.as_deref(), identity::date);
-        let to = fields.optional("/to", it.to.as_deref(), identity::date);
-        let this_year = AcademicYear::of(today).starts_on();
-        let (from, to) = (from.map(|it| it.unwrap_or(this_year)), to.map(|it| it.unwrap_or(today)));
-        if let (Some(from), Some(to)) = (from, to) {
-            let latest = from.checked_add_days(Days::new(STRETCH));
-            if to < from {
-                fields.refuse("/to", Fault::invalid(format!("is before {from}")));
-            } else if latest.is_none_or(|it| it < to) {
-                fields.refuse("/to", Fault::invalid("is more than 4 years after from"));
-            }
-        }
-        let by_year_group = it.by_year_group.unwrap_or(false);
-        fields.done(|| {
-            number?;
-            Some(Self {
-                trust_id: trust_id?,
-                measures: measures?,
-                number: it.urn.clone(),
-                kind: kind?,
-                from: from?,
-                to: to?,
-                by_year_group,
-            })
-        })
-    }
-}
-
 impl TryFrom<pb::CreateSignalTransitionRequest> for Transition {
     type Error = Error;
 
@@ -143,11 +96,15 @@ impl From<NamedFeed> for pb::Feed {
 impl From<Batch> for pb::Batch {
     fn from(it: Batch) -> Self {
         Self {
+            applied_at: it.applied_at.map(Into::into),
+            skipped_rows: it.skipped_rows,
+            removed: it.totals.removed,
+            problems: complaint(&it).into_iter().map(Into::into).collect(),
             batch_id: it.batch_id.to_string(),
             feed_id: it.feed_id.to_string(),
             trust_id: it.trust_id.to_string(),
             state: it.state.to_wire(),
-            dry_run: it.state == BatchState::Validated,
+            dry_run: it.dry_run,
             records: it.totals.records,
             accepted: it.totals.accepted,
             unchanged: it.totals.unchanged,
@@ -159,6 +116,21 @@ impl From<Batch> for pb::Batch {
     }
 }
 
+/// What is wrong with a batch as a whole.
+fn complaint(it: &Batch) -> Option<Complaint> {
+    let snapshot = it.snapshot.as_ref()?;
+    let (reason, detail) = match it.unconfirmed {
+        Some(unconfirmed) => (Reason::RemovalUnconfirmed, unconfirmed.detail(snapshot.kind)),
+        None if it.is_incomplete() => {
+            let detail = "nothing was deleted, for some records were rejected and may have named \
+                          what is there: mend them and push the snapshot again";
+            (Reason::SnapshotIncomplete, detail.to_owned())
+        }
+        None => return None,
+    };
+    Some(Complaint { pointer: "/snapshot".to_owned(), reason: reason.into(), detail })
+}
+
 impl From<RecordResult> for pb::RecordResult {
     fn from(it: RecordResult) -> Self {
         Self {
@@ -167,6 +139,7 @@ impl From<RecordResult> for pb::RecordResult {
             outcome: it.outcome.to_wire(),
             problems: it.problems.into_iter().map(Into::into).collect(),
             superseded_by_urn: it.superseded_by_urn,
+            natural_key: it.natural_key,
         }
     }
 }
@@ -186,48 +159,6 @@ impl From<&AttendanceCode> for pb::AttendanceCode {
             statistical_class: pb::StatisticalClass::from(it.class).into(),
             valid_from: it.valid_from.map(|it| it.to_string()),
             valid_to: it.valid_to.map(|it| it.to_string()),
-        }
-    }
-}
-
-impl From<Measure> for pb::Measure {
-    fn from(it: Measure) -> Self {
-        let definition = it.definition();
-        let good = if definition.higher_is_better {
-            pb::GoodDirection::Higher
-        } else {
-            pb::GoodDirection::Lower
-        };
-        Self {
-            measure: definition.key.to_owned(),
-            name: definition.name.to_owned(),
-            numerator: definition.numerator.to_owned(),
-            denominator: definition.denominator.to_owned(),
-            unit: "percent".to_owned(),
-            good: good.into(),
-            source: definition.source.to_owned(),
-        }
-    }
-}
-
-impl From<Observation> for pb::Observation {
-    fn from(it: Observation) -> Self {
-        let counts = it.value.as_ref().ok().map(|it| (it.numerator, it.denominator));
-        let count = |it: u64| u32::try_from(it).ok();
-        let result = match it.value {
-            Ok(share) => pb::observation::Result::Value(share.value),
-            Err(absent) => pb::observation::Result::Absent(pb::Absent::from(absent).into()),
-        };
-        Self {
-            measure: it.measure.definition().key.to_owned(),
-            urn: it.urn,
-            year_group: it.year_group.map(i32::from),
-            period_kind: it.period.kind.to_wire(),
-            starts_on: it.period.starts_on.to_string(),
-            ends_on: it.period.ends_on.to_string(),
-            result: Some(result),
-            numerator: counts.and_then(|it| count(it.0)),
-            denominator: counts.and_then(|it| count(it.1)),
         }
     }
 }

@@ -9,14 +9,16 @@ use identity::TrustId;
 use journal::AsOf;
 use rpc::{Ctx, Error, Fault, Fields, PAGES, Page, Result, Twin};
 
-use super::{convert, push};
+use super::{convert, push, results};
 use crate::{
     App,
     app::Question,
-    domain::{AttendanceCode, BYTES_LIMIT, BatchId, FeedId, Measure, SignalId},
+    domain::{AttendanceCode, BatchId, FactMeasure, FeedId, Measure, Outcome, Shown, SignalId},
 };
 
 const SERVICE: &str = "headway.intelligence.v1.IntelligenceService";
+/// Bytes of one message of a stream at the most; a stream may have any number.
+const MESSAGE_BYTES: usize = 4 << 20;
 const OBSERVATION_PAGES: (u32, u32) = (200, 1000);
 
 rpc::doors! {
@@ -24,9 +26,15 @@ rpc::doors! {
         CreateFeed => create_feed(pb::CreateFeedRequest) -> pb::Feed;
         GetFeed => get_feed(pb::GetFeedRequest) -> pb::Feed;
         ListFeeds => list_feeds(pb::ListFeedsRequest) -> pb::ListFeedsResponse;
+        SaveMapping => save_mapping(pb::SaveMappingRequest) -> pb::Mapping;
+        GetMapping => get_mapping(pb::GetMappingRequest) -> pb::Mapping;
+        ListMappings => list_mappings(pb::ListMappingsRequest) -> pb::ListMappingsResponse;
         GetBatch => get_batch(pb::GetBatchRequest) -> pb::Batch;
-        ListBatchResults => list_batch_results(pb::ListBatchResultsRequest) -> pb::ListBatchResultsResponse;
+        ListParkedRecords => list_parked_records(pb::ListParkedRecordsRequest) -> pb::ListParkedRecordsResponse;
+        ListChanges => list_changes(pb::ListChangesRequest) -> pb::ListChangesResponse;
         ListAttendanceCodes => list_attendance_codes(pb::ListAttendanceCodesRequest) -> pb::ListAttendanceCodesResponse;
+        ListCodeLists => list_code_lists(pb::ListCodeListsRequest) -> pb::ListCodeListsResponse;
+        ListCodes => list_codes(pb::ListCodesRequest) -> pb::ListCodesResponse;
         ListMeasures => list_measures(pb::ListMeasuresRequest) -> pb::ListMeasuresResponse;
         ListObservations => list_observations(pb::ListObservationsRequest) -> pb::ListObservationsResponse;
         ListStandings => list_standings(pb::ListStandingsRequest) -> pb::ListStandingsResponse;
@@ -41,6 +49,15 @@ rpc::doors! {
         ) -> Result<tonic::Response<pb::Batch>, tonic::Status> {
             push::over_grpc(self, rpc::method(SERVICE, "PushRecords"), request).await
         }
+
+        async fn list_batch_results(
+            &self,
+            request: tonic::Request<pb::ListBatchResultsRequest>,
+        ) -> Result<tonic::Response<pb::ListBatchResultsResponse>, tonic::Status> {
+            let method = rpc::method(SERVICE, "ListBatchResults");
+            let call = async |ctx, message| App::list_batch_results(self, &ctx, message).await;
+            rpc::door::grpc(method, request, call).await
+        }
     }
 }
 
@@ -49,11 +66,21 @@ impl App {
         let (method, app) = (rpc::method(SERVICE, "PushRecords"), self.clone());
         let push =
             rpc::door::raw(method, move |request| push::over_rest(app.clone(), method, request));
-        self.rest_routes().route(&method.path, push)
+        let routes = self.rest_routes().route(&method.path, push);
+        let (method, app) = (rpc::method(SERVICE, "ListBatchResults"), self.clone());
+        let results =
+            rpc::door::raw(method, move |request| results::over_rest(app.clone(), method, request));
+        routes.route(&method.path, results)
+    }
+
+    /// Applies received batches, those of so many trusts at once, until the journal is closed. Any number of processes may.
+    pub fn work(&self, workers: usize) -> impl Future<Output = ()> + Send + use<> {
+        let app = self.clone();
+        async move { app.apply_received(push::reading, workers).await }
     }
 
     pub fn grpc(&self) -> IntelligenceServiceServer<Self> {
-        IntelligenceServiceServer::new(self.clone()).max_decoding_message_size(BYTES_LIMIT)
+        IntelligenceServiceServer::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES)
     }
 
     async fn create_feed(&self, ctx: &Ctx, request: pb::CreateFeedRequest) -> Result<pb::Feed> {
@@ -80,26 +107,50 @@ impl App {
         Ok(pb::ListFeedsResponse { feeds, next_page_token })
     }
 
+    async fn save_mapping(
+        &self,
+        ctx: &Ctx,
+        request: pb::SaveMappingRequest,
+    ) -> Result<pb::Mapping> {
+        Ok(self.keep_mapping(ctx, request.try_into()?).await?.into())
+    }
+
+    async fn get_mapping(&self, ctx: &Ctx, request: pb::GetMappingRequest) -> Result<pb::Mapping> {
+        let feed_id = field("/feedId", FeedId::parse(&request.feed_id))?;
+        let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
+        Ok(self.mapping(ctx, feed_id, &request.name, as_of).await?.into())
+    }
+
+    async fn list_mappings(
+        &self,
+        ctx: &Ctx,
+        request: pb::ListMappingsRequest,
+    ) -> Result<pb::ListMappingsResponse> {
+        let feed_id = field("/feedId", FeedId::parse(&request.feed_id))?;
+        let token = request.page_token.as_deref();
+        let page = Page::parse(request.page_size, token, &feed_id, PAGES)?;
+        let mappings = self.mappings(ctx, feed_id, &page).await?;
+        let (mappings, next_page_token) = page.cut(mappings, |it| it.name.clone())?;
+        let mappings = mappings.into_iter().map(Into::into).collect();
+        Ok(pb::ListMappingsResponse { mappings, next_page_token })
+    }
+
     async fn get_batch(&self, ctx: &Ctx, request: pb::GetBatchRequest) -> Result<pb::Batch> {
         let batch_id = field("/batchId", BatchId::parse(&request.batch_id))?;
         let as_of = AsOf::read(ctx, request.effective_on.as_deref(), request.known_at)?;
         Ok(self.batch(ctx, batch_id, as_of).await?.into())
     }
 
-    async fn list_batch_results(
+    pub(super) async fn list_batch_results(
         &self,
         ctx: &Ctx,
         request: pb::ListBatchResultsRequest,
     ) -> Result<pb::ListBatchResultsResponse> {
-        let batch_id = field("/batchId", BatchId::parse(&request.batch_id))?;
-        let outcome = match request.outcome {
-            None => None,
-            Some(it) => Some(listed("/outcome", it)?),
-        };
+        let (batch_id, outcome) = asked(&request)?;
         let (filters, token) = ((batch_id, outcome), request.page_token.as_deref());
         let page = Page::parse(request.page_size, token, &filters, PAGES)?;
         let results = self.results(ctx, batch_id, outcome, &page).await?;
-        let (results, next_page_token) = page.cut(results, |it| it.line)?;
+        let (results, next_page_token) = page.cut(results, |it| it.ordinal)?;
         let results = results.into_iter().map(Into::into).collect();
         Ok(pb::ListBatchResultsResponse { results, next_page_token })
     }
@@ -123,7 +174,8 @@ impl App {
         request: pb::ListMeasuresRequest,
     ) -> Result<pb::ListMeasuresResponse> {
         ctx.within(field("/trustId", TrustId::parse(&request.trust_id))?.0)?;
-        let measures = Measure::ALL.into_iter().map(Into::into).collect();
+        let attendance = Measure::ALL.into_iter().map(Into::into);
+        let measures = attendance.chain(FactMeasure::all().iter().map(Into::into)).collect();
         Ok(pb::ListMeasuresResponse { measures })
     }
 
@@ -135,12 +187,20 @@ impl App {
         let question = Question::read(&request, ctx.today())?;
         let filters = (
             (&request.trust_id, &request.measure, &request.urn, request.period_kind),
-            (&request.from, &request.to, request.by_year_group),
+            (
+                &request.from,
+                &request.to,
+                request.by_year_group,
+                request.by_group,
+                &request.subject,
+                &request.group,
+                &request.unit,
+            ),
         );
         let token = request.page_token.as_deref();
         let page = Page::parse(request.page_size, token, &filters, OBSERVATION_PAGES)?;
         let observations = self.observations(ctx, &question, &page).await?;
-        let (observations, next_page_token) = page.cut(observations, crate::app::place)?;
+        let (observations, next_page_token) = page.cut(observations, Shown::place)?;
         let observations = observations.into_iter().map(Into::into).collect();
         Ok(pb::ListObservationsResponse { observations, next_page_token })
     }
@@ -193,13 +253,20 @@ impl App {
     }
 }
 
+/// Of which batch results are asked for, and of which outcome.
+pub(super) fn asked(request: &pb::ListBatchResultsRequest) -> Result<(BatchId, Option<Outcome>)> {
+    let batch_id = field("/batchId", BatchId::parse(&request.batch_id))?;
+    let outcome = request.outcome.map(|it| listed("/outcome", it)).transpose()?;
+    Ok((batch_id, outcome))
+}
+
 /// A filter by one of a closed list.
-fn listed<T: Twin>(pointer: &str, value: i32) -> Result<T> {
+pub(super) fn listed<T: Twin>(pointer: &str, value: i32) -> Result<T> {
     let mut fields = Fields::new();
     let found = fields.listed(pointer, value);
     fields.done(|| found)
 }
 
-fn field<T>(pointer: &str, parsed: Result<T, Fault>) -> Result<T> {
+pub(super) fn field<T>(pointer: &str, parsed: Result<T, Fault>) -> Result<T> {
     parsed.map_err(|fault| Error::field(pointer, fault))
 }

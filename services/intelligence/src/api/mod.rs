@@ -1,7 +1,17 @@
 //! The service's doors: the contract's messages in, the contract's messages out.
 
+mod arrive;
+mod changes;
+mod code;
 mod convert;
-mod csv;
 mod doors;
+mod fact;
+mod format;
+mod intake;
+mod mapping;
+mod measure;
 mod push;
+mod quick;
 mod record;
+mod results;
+mod snapshot;

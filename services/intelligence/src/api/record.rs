@@ -1,5 +1,12 @@
 //! A vendor's record, read from the contract's message.
 
+mod assessment;
+mod budget;
+mod conduct;
+mod observation;
+mod reader;
+mod staff;
+
 use std::collections::HashSet;
 
 use chrono::NaiveDate;
@@ -7,12 +14,15 @@ use contract::intelligence::{self as pb, record::Kind};
 use identity::SchoolNumber;
 use rpc::{Fault, Fields, Problem, Reason};
 
-use crate::domain::{Body, Code, Enrolment, Mark, Record, Session};
+use crate::domain::{
+    self, Body, Characteristic, Code, Enrolment, Flag, Mark, Record, Session, YEAR_GROUPS,
+};
 
 /// The longest id a vendor may give a record or a pupil, in characters.
-const ID_LIMIT: usize = 200;
-/// National curriculum years, with −2 and −1 for nursery and 0 for reception.
-const YEAR_GROUPS: std::ops::RangeInclusive<i32> = -2..=14;
+pub(super) const ID_LIMIT: usize = 200;
+
+/// Characteristics an enrolment may hold.
+const CHARACTERISTICS: usize = 64;
 
 /// Reads a record; `today` is the last day a register may be of.
 pub(super) fn read(line: u32, record: pb::Record, today: NaiveDate) -> Record {
@@ -21,10 +31,16 @@ pub(super) fn read(line: u32, record: pb::Record, today: NaiveDate) -> Record {
         Some(Kind::Pupil(it)) => pupil(it),
         Some(Kind::Enrolment(it)) => enrolment(it),
         Some(Kind::AttendanceRegister(it)) => register(it, today),
-        None => {
-            let detail = "must hold one of pupil, enrolment, attendanceRegister";
-            Err(vec![problem("", Fault::new(Reason::FieldRequired, detail))])
-        }
+        Some(Kind::PupilKeyChange(it)) => key_change(it),
+        Some(Kind::AssessmentResult(it)) => assessment::read(it, today),
+        Some(Kind::Suspension(it)) => conduct::suspension(it, today),
+        Some(Kind::BehaviourIncident(it)) => conduct::incident(it, today),
+        Some(Kind::StaffMember(it)) => staff::member(it),
+        Some(Kind::StaffAbsence(it)) => staff::absence(it, today),
+        Some(Kind::Cover(it)) => staff::cover(it, today),
+        Some(Kind::BudgetLine(it)) => budget::read(it),
+        Some(Kind::Observation(it)) => observation::read(it),
+        None => Err(vec![problem("", kindless())]),
     };
     if external_id.chars().count() > ID_LIMIT || external_id.contains('\0') {
         let fault = problem("/externalId", unfit());
@@ -45,6 +61,18 @@ fn pupil(it: pb::Pupil) -> Result<Body<String>, Vec<Problem>> {
     Ok(Body::Pupil { pupil, deleted: it.deleted })
 }
 
+fn key_change(it: pb::PupilKeyChange) -> Result<Body<String>, Vec<Problem>> {
+    let mut fields = Fields::new();
+    let pupil = fields.take("/pupilKeyChange/pupil", pupil_id(it.pupil));
+    let new_pupil = fields.take("/pupilKeyChange/newPupil", pupil_id(it.new_pupil));
+    if pupil.is_some() && pupil == new_pupil {
+        fields.refuse("/pupilKeyChange/newPupil", Fault::invalid("is the id there is"));
+    }
+    fields
+        .done(|| Some(Body::KeyChange { pupil: pupil?, new_pupil: new_pupil? }))
+        .map_err(|error| error.problems)
+}
+
 fn enrolment(it: pb::Enrolment) -> Result<Body<String>, Vec<Problem>> {
     let mut fields = Fields::new();
     fields.take("/enrolment/urn", SchoolNumber::parse(&it.urn));
@@ -56,22 +84,54 @@ fn enrolment(it: pb::Enrolment) -> Result<Body<String>, Vec<Problem>> {
     {
         fields.refuse("/enrolment/endsOn", Fault::invalid("is before startsOn"));
     }
-    let year_group = i8::try_from(it.year_group).ok();
-    let year_group = year_group.filter(|_| YEAR_GROUPS.contains(&it.year_group)).ok_or_else(|| {
-        let (first, last) = (YEAR_GROUPS.start(), YEAR_GROUPS.end());
-        Fault::invalid(format!(
-            "must be {first} to {last}: a national curriculum year, 0 for reception"
-        ))
-    });
-    let year_group = fields.take("/enrolment/yearGroup", year_group);
+    let year_group = fields.take("/enrolment/yearGroup", year_group(it.year_group));
+    let characteristics = characteristics(&mut fields, it.characteristics, starts_on);
     let (urn, deleted) = (it.urn, it.deleted);
     fields
         .done(|| {
-            let enrolment =
-                Enrolment { year_group: year_group?, starts_on: starts_on?, ends_on: ends_on? };
+            let enrolment = Enrolment {
+                year_group: year_group?,
+                starts_on: starts_on?,
+                ends_on: ends_on?,
+                characteristics: characteristics?,
+            };
             Some(Body::Enrolment { urn, pupil: pupil?, enrolment, deleted })
         })
         .map_err(|error| error.problems)
+}
+
+/// Which are valid depends on the enrolment's first day; where that is wrong, it is said once.
+fn characteristics(
+    fields: &mut Fields,
+    given: Vec<pb::Characteristic>,
+    enrolled_on: Option<NaiveDate>,
+) -> Option<Vec<Characteristic>> {
+    let enrolled_on = enrolled_on?;
+    let count = given.len();
+    if count > CHARACTERISTICS {
+        let detail = format!("may hold at most {CHARACTERISTICS}");
+        fields.refuse("/enrolment/characteristics", Fault::invalid(detail));
+        return None;
+    }
+    let mut characteristics = Vec::with_capacity(count);
+    for (index, it) in given.into_iter().enumerate() {
+        let at = |name: &str| format!("/enrolment/characteristics/{index}/{name}");
+        let starts_on = fields.optional(&at("startsOn"), it.starts_on.as_deref(), identity::date);
+        let ends_on = fields.optional(&at("endsOn"), it.ends_on.as_deref(), identity::date);
+        let first = starts_on.flatten().map_or(enrolled_on, |it| it.max(enrolled_on));
+        let flag = fields.take(&at("flag"), Flag::on(&it.flag, first));
+        let (Some(flag), Some(starts_on), Some(ends_on)) = (flag, starts_on, ends_on) else {
+            continue;
+        };
+        if ends_on.is_some_and(|it| it < starts_on.unwrap_or(enrolled_on)) {
+            fields.refuse(&at("endsOn"), Fault::invalid("is before the first day"));
+        }
+        characteristics.push(Characteristic { flag, starts_on, ends_on });
+    }
+    let is_whole = characteristics.len() == count;
+    characteristics.sort_unstable();
+    characteristics.dedup();
+    is_whole.then_some(characteristics)
 }
 
 fn register(it: pb::AttendanceRegister, today: NaiveDate) -> Result<Body<String>, Vec<Problem>> {
@@ -117,7 +177,24 @@ fn register(it: pb::AttendanceRegister, today: NaiveDate) -> Result<Body<String>
         .map_err(|error| error.problems)
 }
 
-fn pupil_id(text: String) -> Result<String, Fault> {
+fn year_group(number: i32) -> Result<i8, Fault> {
+    let year_group = i8::try_from(number).ok().filter(|_| YEAR_GROUPS.contains(&number));
+    year_group.ok_or_else(|| {
+        let (first, last) = (YEAR_GROUPS.start(), YEAR_GROUPS.end());
+        Fault::invalid(format!(
+            "must be {first} to {last}: a national curriculum year, 0 for reception"
+        ))
+    })
+}
+
+/// What to say of a record without a kind.
+fn kindless() -> Fault {
+    let kinds = domain::Kind::ALL.map(domain::Kind::field);
+    let detail = format!("must hold one of {}", kinds.join(", "));
+    Fault::new(Reason::FieldRequired, detail).accepting(kinds)
+}
+
+pub(super) fn pupil_id(text: String) -> Result<String, Fault> {
     if text.trim().is_empty() {
         Err(Fault::new(Reason::FieldRequired, "must be given"))
     } else if text.chars().count() > ID_LIMIT {

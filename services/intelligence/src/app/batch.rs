@@ -4,7 +4,7 @@ use rpc::{Ctx, Error, Page, Reason, Result};
 
 use super::App;
 use crate::{
-    domain::{Batch, BatchId, Outcome, RecordResult},
+    domain::{Batch, BatchId, Outcome, RESULTS_KEPT, RecordResult},
     store,
 };
 
@@ -33,31 +33,37 @@ impl App {
         outcome: Option<Outcome>,
         page: &Page<u32>,
     ) -> Result<Vec<RecordResult>> {
-        let mut tx = self.journal.db().read().await?;
-        readable(&mut tx, ctx, batch_id).await?;
-        if batch_id < BatchId::oldest_kept(ctx.now) {
-            let detail = "results are kept for 30 days after a push";
-            return Err(Error::new(Reason::NotFound, detail));
-        }
         let wanted = usize::try_from(page.limit()).map_err(Error::internal)?;
         let mut results = Vec::new();
         let mut next = page.after.unwrap_or(0) + 1;
         while results.len() < wanted {
-            let line = i32::try_from(next).map_err(Error::internal)?;
-            let Some(stretch) = store::batch::results_from(&mut tx, batch_id, line).await? else {
-                break;
-            };
-            let Some(last) = stretch.last().map(|it| it.line).filter(|it| *it >= next) else {
-                break;
-            };
-            let chosen = stretch.into_iter().filter(|it| {
-                it.line >= next && outcome.is_none_or(|outcome| it.outcome == outcome)
-            });
-            results.extend(chosen);
-            next = last + 1;
+            let Some(stretch) = self.stretch(ctx, batch_id, next).await? else { break };
+            next = stretch.last().map_or(next, |it| it.ordinal) + 1;
+            let chosen = |it: &RecordResult| outcome.is_none_or(|outcome| it.outcome == outcome);
+            results.extend(stretch.into_iter().filter(chosen));
         }
         results.truncate(wanted);
         Ok(results)
+    }
+
+    /// Some results from the one of a number on; none at the end.
+    pub(crate) async fn stretch(
+        &self,
+        ctx: &Ctx,
+        batch_id: BatchId,
+        from: u32,
+    ) -> Result<Option<Vec<RecordResult>>> {
+        let mut tx = self.journal.db().read().await?;
+        readable(&mut tx, ctx, batch_id).await?;
+        if batch_id < BatchId::oldest_kept(ctx.now) {
+            let detail =
+                format!("results are kept for {} days after a push", RESULTS_KEPT.num_days());
+            return Err(Error::new(Reason::NotFound, detail));
+        }
+        let stretch = store::batch::results_from(&mut tx, batch_id, from).await?;
+        let rest = |it: Vec<RecordResult>| it.into_iter().filter(|it| it.ordinal >= from).collect();
+        let rest: Option<Vec<RecordResult>> = stretch.map(rest);
+        Ok(rest.filter(|it| !it.is_empty()))
     }
 }
 

@@ -1,193 +1,171 @@
-//! Reads what a batch touches into a book, and stores what the batch changed.
+//! Reads what pushes touch into a book, and stores what they changed: by the same few statements however many pushes,
+//! schools and trusts there are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use calendar::{Term, Week};
 use chrono::NaiveDate;
 use db::Tx;
 use identity::{SchoolId, TrustId};
-use rpc::{Error, Result};
+use rpc::Result;
 
-use super::push::Admitted;
 use crate::{
-    domain::{Body, Book, Enrolment, Moved, PeriodKind, Schools, Slot, Tally},
-    pupil_key::TrustKey,
-    store::{self, pupil::Hash},
+    domain::{Body, Book, Enrolment, Hash, Roll, Slot},
+    store::{self, Range},
 };
 
-/// The pupils a batch names.
-#[derive(Debug, Default)]
-pub(super) struct Pupils {
-    /// Those with a number already.
-    known: Vec<i32>,
-    /// Numbers that will be given if the batch leaves anything of these pupils.
-    new: Vec<(i32, Hash)>,
+/// A record about to be entered: the trust it came from, and the school it names, if any.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    pub trust_id: TrustId,
+    pub school_id: Option<SchoolId>,
+    pub body: &'a Body<Hash>,
 }
 
-impl Pupils {
-    /// Gives every pupil of the admitted records its number.
-    pub(super) async fn name(
-        tx: &mut Tx,
-        trust_id: TrustId,
-        key: &TrustKey,
-        admitted: Vec<Admitted<String>>,
-    ) -> Result<(Self, Vec<Admitted<i32>>)> {
-        let mut hashes = HashMap::<&str, Hash>::new();
-        for (_, body) in admitted.iter().filter_map(|it| it.body.as_ref().ok()) {
-            for pupil in body.pupils() {
-                hashes.entry(pupil).or_insert_with(|| key.hash(pupil));
-            }
-        }
-        let asked: Vec<Hash> = hashes.values().copied().collect();
-        let found = store::pupil::numbers(tx, trust_id, &asked).await?;
-        let mut pupils = Self { known: found.values().copied().collect(), new: Vec::new() };
-        let mut next = store::pupil::last_number(tx, trust_id).await?;
-        let mut numbers = HashMap::with_capacity(hashes.len());
-        for (pupil, hash) in hashes {
-            let number = found.get(&hash).copied().unwrap_or_else(|| {
-                next += 1;
-                pupils.new.push((next, hash));
-                next
-            });
-            numbers.insert(pupil.to_owned(), number);
-        }
-        let named: Option<Vec<_>> = admitted.into_iter().map(|it| it.numbered(&numbers)).collect();
-        let named = named.ok_or_else(|| Error::internal("a pupil was given no number"))?;
-        Ok((pupils, named))
-    }
-}
+/// Before everything anybody could tell of.
+pub(super) const FIRST: NaiveDate = NaiveDate::from_ymd_opt(1900, 1, 1).unwrap();
+/// After everything anybody could tell of.
+pub(super) const LAST: NaiveDate = NaiveDate::from_ymd_opt(2999, 12, 31).unwrap();
 
-/// Registers to be read because enrolments change.
-#[derive(Debug, Default)]
-struct Reach {
-    /// Schools where waiting marks may now count.
-    waiting: BTreeSet<SchoolId>,
-    /// Days on which counted marks may change year group, or count no more.
-    counted: BTreeMap<SchoolId, (NaiveDate, NaiveDate)>,
-}
-
-pub(super) async fn open(
-    tx: &mut Tx,
-    today: NaiveDate,
-    (trust_id, schools): (TrustId, &Schools),
-    pupils: &Pupils,
-    admitted: &[Admitted<i32>],
-) -> Result<Book> {
+/// Everything these records can touch, and what is counted from it.
+pub(super) async fn open(tx: &mut Tx, today: NaiveDate, wanted: &[Wanted<'_>]) -> Result<Book> {
     let mut book = Book::default();
-    let mut rolls = HashMap::<i32, Vec<(SchoolId, Enrolment)>>::new();
-    pupils.known.iter().for_each(|it| book.open_pupil(*it));
-    for (school_id, pupil, enrolment) in
-        store::enrolment::of_pupils(tx, trust_id, &pupils.known).await?
-    {
-        book.open_enrolment(school_id, pupil, enrolment);
-        rolls.entry(pupil).or_default().push((school_id, enrolment));
+    let mut reach = Reach { today, terms: BTreeSet::new(), weeks: BTreeSet::new() };
+    let mut schools: BTreeMap<SchoolId, TrustId> =
+        wanted.iter().filter_map(|it| Some((it.school_id?, it.trust_id))).collect();
+    let mut pupils = BTreeSet::new();
+    let mut forgotten = BTreeSet::new();
+    for it in wanted {
+        if let Body::Pupil { pupil, deleted } = it.body {
+            pupils.insert((it.trust_id, *pupil));
+            if *deleted {
+                forgotten.insert((it.trust_id, *pupil));
+            }
+        }
     }
-
-    let mut reach = Reach::default();
-    for (school_id, body) in admitted.iter().filter_map(|it| it.body.as_ref().ok()) {
-        match (school_id, body) {
-            (Some(school_id), Body::Register { date, session, .. }) => {
-                let slot = Slot { school_id: *school_id, date: *date, session: *session };
-                if !book.has_register(&slot)
-                    && let Some(register) = store::register::get(tx, &slot).await?
-                {
-                    book.open_register(slot, register);
+    for (trust_id, pupil) in forgotten {
+        for school_id in store::roll::naming(tx, trust_id, &pupil).await? {
+            schools.insert(school_id, trust_id);
+            reach.days(school_id, FIRST, None);
+        }
+    }
+    let pupils: Vec<_> = pupils.into_iter().collect();
+    for (trust_id, pupil) in store::pupil::told_of(tx, &pupils).await? {
+        book.open_pupil(trust_id, pupil);
+    }
+    let ids: Vec<SchoolId> = schools.keys().copied().collect();
+    let mut rolls: BTreeMap<SchoolId, Roll> =
+        store::roll::of_schools(tx, &ids).await?.into_iter().collect();
+    for (school_id, trust_id) in schools {
+        book.open_school(school_id, trust_id, rolls.remove(&school_id).unwrap_or_default());
+    }
+    for it in wanted {
+        let Some(school_id) = it.school_id else { continue };
+        match it.body {
+            Body::Register { date, .. } => reach.days(school_id, *date, Some(*date)),
+            Body::Enrolment { pupil, enrolment, deleted, .. } => {
+                if let Some(roll) = book.roll(school_id) {
+                    reach.enrolment(school_id, roll, pupil, (enrolment, *deleted));
                 }
             }
-            (Some(school_id), Body::Enrolment { pupil, enrolment, deleted, .. }) => {
-                let held = rolls.get(pupil).map_or(&[][..], Vec::as_slice);
-                reach.enrolment(*school_id, held, enrolment, *deleted, today);
-            }
-            (_, Body::Pupil { pupil, deleted: true }) => {
-                reach.waiting.extend(schools.all().iter().map(|it| it.school_id));
-                for (school_id, held) in rolls.get(pupil).into_iter().flatten() {
-                    reach.days(*school_id, held, today);
-                }
-            }
-            _ => {}
+            Body::Pupil { .. } | Body::KeyChange { .. } | Body::Fact { .. } => {}
         }
     }
-    for school_id in reach.waiting {
-        for (slot, register) in store::register::waiting(tx, school_id).await? {
-            book.open_register(slot, register);
-        }
-    }
-    for (school_id, (from, to)) in reach.counted {
-        for (slot, register) in store::register::between(tx, school_id, from, to).await? {
-            book.open_register(slot, register);
-        }
-    }
+    reach.open(tx, &mut book).await?;
     Ok(book)
 }
 
+/// What has to be read of schools whose rolls are known.
+#[derive(Debug)]
+struct Reach {
+    today: NaiveDate,
+    /// First days of terms whose tallies may move.
+    terms: BTreeSet<(SchoolId, NaiveDate, NaiveDate)>,
+    /// Days on which marks may count otherwise, in whole weeks.
+    weeks: BTreeSet<(SchoolId, NaiveDate, NaiveDate)>,
+}
+
 impl Reach {
+    /// Days of a school on which anything may change; no registers are of the future.
+    fn days(&mut self, school_id: SchoolId, from: NaiveDate, to: Option<NaiveDate>) {
+        let to = to.unwrap_or(self.today).min(self.today);
+        if from <= to {
+            self.terms.insert((school_id, Term::of(from).starts_on(), to));
+            let (first, last) = (Week::of(from).starts_on(), Week::of(to).ends_on());
+            self.weeks.insert((school_id, first, last));
+        }
+    }
+
+    /// The days on which an enrolment makes a difference. Who has no place on the roll has no marks stored.
     fn enrolment(
         &mut self,
         school_id: SchoolId,
-        held: &[(SchoolId, Enrolment)],
-        enrolment: &Enrolment,
-        deleted: bool,
-        today: NaiveDate,
+        roll: &Roll,
+        pupil: &Hash,
+        (enrolment, deleted): (&Enrolment, bool),
     ) {
-        if !deleted && held.contains(&(school_id, *enrolment)) {
-            return;
-        }
-        self.waiting.insert(school_id);
-        // Without an enrolment at the school before, none of the pupil's marks there can have counted.
-        for (_, before) in held.iter().filter(|(at, _)| *at == school_id) {
-            self.days(school_id, before, today);
+        let Some(index) = roll.index(pupil) else { return };
+        let held = roll.held(index).iter().map(|it| &it.enrolment);
+        let before = held.into_iter().find(|it| it.starts_on == enrolment.starts_on);
+        let after = (!deleted).then_some(enrolment);
+        if let Some((from, to)) = Enrolment::difference(before, after) {
+            self.days(school_id, from, to);
         }
     }
 
-    fn days(&mut self, school_id: SchoolId, enrolment: &Enrolment, today: NaiveDate) {
-        let (from, to) = (enrolment.starts_on, enrolment.ends_on.unwrap_or(today).min(today));
-        let days = self.counted.entry(school_id).or_insert((from, to));
-        *days = (days.0.min(from), days.1.max(to));
+    async fn open(mut self, tx: &mut Tx, book: &mut Book) -> Result<()> {
+        let terms = store::tally::within(tx, &merged(&self.terms)).await?;
+        for (school_id, term, folded) in terms {
+            // When a later week begins, the one left out joins the tally.
+            let week = Week::of(folded.to);
+            self.weeks.insert((school_id, week.starts_on(), week.ends_on()));
+            book.open_tally(school_id, term, folded);
+        }
+        for (slot, register) in store::register::within(tx, &merged(&self.weeks)).await? {
+            book.open_register(slot, register);
+        }
+        Ok(())
     }
 }
 
+/// The same days in stretches that do not overlap.
+pub(super) fn merged(days: &BTreeSet<(SchoolId, NaiveDate, NaiveDate)>) -> Vec<Range> {
+    let mut ranges = Vec::<Range>::new();
+    for (school_id, from, to) in days {
+        match ranges.last_mut() {
+            Some(last) if last.school_id == *school_id && *from <= last.to => {
+                last.to = last.to.max(*to);
+            }
+            _ => ranges.push(Range { school_id: *school_id, from: *from, to: *to }),
+        }
+    }
+    ranges
+}
+
+/// Stores what the book's pushes changed; `position_of` says where in the journal each was recorded.
 pub(super) async fn save(
     tx: &mut Tx,
-    trust_id: TrustId,
-    pupils: &Pupils,
     book: &Book,
+    position_of: impl Fn(usize) -> i64,
 ) -> Result<()> {
-    let met = |(number, _): &&(i32, Hash)| book.known().contains(number);
-    let new: Vec<_> = pupils.new.iter().filter(met).copied().collect();
-    if !new.is_empty() {
-        store::pupil::insert(tx, trust_id, &new).await?;
-    }
-    for (school_id, pupil, starts_on, enrolment) in book.changed_enrolments() {
-        match enrolment {
-            Some(it) => store::enrolment::put(tx, trust_id, (school_id, pupil), &it).await?,
-            None => store::enrolment::delete(tx, (school_id, pupil), starts_on).await?,
-        }
-    }
-    for (slot, register) in book.changed_registers() {
-        store::register::put(tx, &slot, register).await?;
-    }
-    for pupil in book.erased() {
-        store::pupil::delete(tx, trust_id, pupil).await?;
-    }
-    tally(tx, book).await
-}
-
-/// Moves the tallies of every period by what moved in it.
-async fn tally(tx: &mut Tx, book: &Book) -> Result<()> {
-    let mut periods = BTreeMap::<_, Vec<&[Moved]>>::new();
-    for (school_id, date, moved) in book.shifts() {
-        for kind in PeriodKind::TALLIED {
-            periods.entry((school_id, kind, kind.of(date).starts_on)).or_default().push(moved);
-        }
-    }
-    for ((school_id, kind, starts_on), moves) in periods {
-        let before = store::tally::get(tx, school_id, kind, starts_on).await?;
-        let mut tally = before.clone().unwrap_or_else(Tally::default);
-        for moved in moves {
-            tally.shift(moved);
-        }
-        if before.as_ref() != Some(&tally) {
-            store::tally::put(tx, school_id, kind, starts_on, &tally).await?;
-        }
+    let rolls: Vec<_> = book.changed_rolls().collect();
+    store::roll::put_all(tx, &rolls, &position_of).await?;
+    let registers: Vec<(Slot, TrustId, _, i64)> = book
+        .changed_registers()
+        .map(|(slot, trust_id, it, push)| (slot, trust_id, it, position_of(push)))
+        .collect();
+    store::register::put_all(tx, &registers).await?;
+    store::week::put_all(tx, &book.changed_weeks().collect::<Vec<_>>()).await?;
+    store::tally::put_all(tx, &book.changed_tallies().collect::<Vec<_>>()).await?;
+    let (met, gone): (Vec<_>, Vec<_>) = book.changed_pupils().partition(|it| it.is_known);
+    let met: Vec<_> =
+        met.into_iter().map(|it| (it.trust_id, it.pupil, position_of(it.push))).collect();
+    store::pupil::insert_all(tx, &met).await?;
+    for it in gone {
+        store::pupil::delete(tx, it.trust_id, &it.pupil).await?;
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

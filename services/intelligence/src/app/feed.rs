@@ -58,7 +58,15 @@ impl App {
 
     /// The feed a caller is about to push into.
     pub(crate) async fn feed_to_push(&self, ctx: &Ctx, feed_id: FeedId) -> Result<Feed> {
-        let feed = self.feed(ctx, feed_id, None).await?.feed;
+        let feed = if let Some(feed) = self.feeds.get(feed_id) {
+            feed
+        } else {
+            let mut tx = self.journal.db().read().await?;
+            let feed = required(&mut tx, feed_id).await?;
+            self.feeds.remember(feed.clone());
+            feed
+        };
+        ctx.within(feed.trust_id.0).map_err(|_| missing(feed_id))?;
         feed.may_push(&ctx.caller)?;
         Ok(feed)
     }
@@ -74,6 +82,12 @@ impl App {
         let schools = store::school::of_trust(&mut tx, trust_id).await?;
         let feeds = store::feed::of_trust(&mut tx, trust_id, page.after, page.limit()).await?;
         Ok(feeds.into_iter().map(|it| named(it, &schools)).collect())
+    }
+
+    /// Every school of a trust by every number it has or had.
+    pub(crate) async fn schools(&self, trust_id: TrustId) -> Result<Schools> {
+        let mut tx = self.journal.db().read().await?;
+        store::school::of_trust(&mut tx, trust_id).await
     }
 
     async fn with_urns(&self, feed: Feed) -> Result<NamedFeed> {

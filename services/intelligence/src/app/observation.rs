@@ -1,14 +1,19 @@
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::RangeInclusive,
+};
 
 use chrono::NaiveDate;
 use db::Tx;
 use identity::{SchoolId, TrustId};
-use rpc::{Ctx, Error, Page, Result};
+use rpc::{Ctx, Error, Fault, Page, Reason, Result};
 
-use super::App;
+use super::{App, measured::Measured, tally};
 use crate::{
     domain::{
-        Measure, Observation, Period, PeriodKind, School, Summary, Tally, whole_school, year_groups,
+        Content, FactMeasure, Group, Grouped, Measure, Observation, Period, PeriodKind, Place,
+        School, Shown, Summary, Tally, UnitId, groups, in_group, in_groups, whole_school,
+        year_groups,
     },
     store,
 };
@@ -17,93 +22,223 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub trust_id: TrustId,
-    pub measures: Vec<Measure>,
+    /// One measure, ours or one that a source reports; all when none.
+    pub measure: Option<String>,
     /// One school, by any of its numbers; all when none.
     pub number: Option<String>,
     pub kind: PeriodKind,
     pub from: NaiveDate,
     pub to: NaiveDate,
-    pub by_year_group: bool,
+    pub split: Split,
+    pub subject: Option<String>,
+    /// A part of one school.
+    pub unit: Option<UnitId>,
+    /// Of the year groups only these: what a unit came to.
+    pub years: Option<RangeInclusive<i8>>,
 }
 
-/// Where an observation stands in the list: oldest first, then by school, measure and year group.
-pub(crate) type Place = (NaiveDate, String, Measure, Option<i8>);
+/// How a school is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Split {
+    Whole,
+    YearGroups,
+    /// By characteristics, of which a pupil may have several.
+    Groups,
+    /// One group of those.
+    Group(Group),
+}
 
 /// What is known of a school in a period.
-#[derive(Debug, Default)]
-struct Reading {
-    whole: Summary,
-    year_groups: BTreeMap<i8, Summary>,
+#[derive(Debug)]
+enum Reading {
+    Whole(Summary),
+    YearGroups(BTreeMap<i8, Summary>),
+    Groups(BTreeMap<Group, Grouped>),
+}
+
+impl Question {
+    /// The measures of attendance that are asked for; they have no subject.
+    fn attendance(&self) -> Vec<Measure> {
+        let asked = |it: &Measure| self.subject.is_none() && self.asks_for(it.definition().key);
+        Measure::ALL.into_iter().filter(asked).collect()
+    }
+
+    /// The measures of facts that are asked for and can be divided so.
+    pub(super) fn facts(&self) -> Vec<&'static FactMeasure> {
+        let asked = |it: &&FactMeasure| {
+            self.asks_for(&it.key) && (self.split == Split::Whole || it.is_of_pupils())
+        };
+        FactMeasure::all().iter().filter(asked).collect()
+    }
+
+    fn asks_for(&self, key: &str) -> bool {
+        self.measure.as_ref().is_none_or(|it| it == key)
+    }
+
+    /// Whether a reported value is among what is asked for, the period apart.
+    fn wants(&self, it: &Shown) -> bool {
+        let parts = match self.split {
+            Split::Whole => it.year_group.is_none() && it.group.is_none(),
+            Split::YearGroups => it.year_group.is_some() && it.group.is_none(),
+            Split::Groups => it.group.is_some(),
+            Split::Group(group) => it.group.as_ref().is_some_and(|it| *it == group.to_string()),
+        };
+        let subject = self.subject.is_none() || it.subject == self.subject;
+        parts && subject && self.asks_for(&it.measure) && it.period.kind == self.kind
+    }
 }
 
 impl App {
-    /// Values by school and period. Every school has one for each period, if only to say that there is none; of year
-    /// groups there are those with data.
+    /// Values by school and period. Of attendance every school has one for each period, if only to say that there is
+    /// none, and so has every measure that is asked for by name; of parts of a school there are those with data.
     pub(crate) async fn observations(
         &self,
         ctx: &Ctx,
         question: &Question,
         page: &Page<Place>,
-    ) -> Result<Vec<Observation>> {
+    ) -> Result<Vec<Shown>> {
         ctx.within(question.trust_id.0)?;
         let mut tx = self.journal.db().read().await?;
         let known = store::school::of_trust(&mut tx, question.trust_id).await?;
+        let question = &question.of_school(&mut tx, &known).await?;
         let schools = if let Some(number) = &question.number {
             vec![known.find(number).map_err(|it| Error::new(it.reason, it.detail))?]
         } else {
             let here = |it: &&School| it.left_on.is_none_or(|left| left >= question.from);
             known.all().into_iter().filter(here).collect()
         };
-        let from = page.after.as_ref().map_or(question.from, |it| it.0);
-        let periods: Vec<_> = question.kind.between(from, question.to).collect();
+        let from = page.after.as_ref().map_or(question.from, |it| it.starts_on);
+        let reported = reported(&mut tx, question, &schools, from).await?;
+        let (attendance, facts) = (question.attendance(), question.facts());
+        if attendance.is_empty() && facts.is_empty() && reported.is_empty() {
+            is_reported(&mut tx, question).await?;
+        }
+        let after = |it: &Shown| {
+            question.holds(it) && page.after.as_ref().is_none_or(|after| it.place() > *after)
+        };
         let wanted = usize::try_from(page.limit()).map_err(Error::internal)?;
-        let at_once = wanted / (schools.len() * question.measures.len()).max(1) + 1;
-        let mut observations = Vec::new();
+        if question.kind == PeriodKind::Other {
+            let mut shown: Vec<_> = reported.into_iter().filter(after).collect();
+            shown.sort_by_cached_key(Shown::place);
+            shown.truncate(wanted);
+            return Ok(shown);
+        }
+        let periods: Vec<_> = question.kind.between(from, question.to).collect();
+        let at_once = wanted / (schools.len() * (attendance.len() + facts.len())).max(1) + 1;
+        let measured = Measured::open(&mut tx, question, &facts, &schools).await?;
+        let mut shown = Vec::new();
         for periods in periods.chunks(at_once) {
-            let readings = read(&mut tx, question, &schools, periods).await?;
+            let lines = &mut Vec::new();
+            observe_all(&mut tx, ctx.today(), (question, &attendance), &schools, periods, lines)
+                .await?;
             for period in periods {
-                for school in &schools {
-                    let reading = readings.get(&(school.school_id, period.starts_on));
-                    observe(question, ctx.today(), school, period, reading, &mut observations);
-                }
+                measured.show(&mut tx, ctx.today(), period, lines).await?;
+                let of = |it: &&Shown| it.period == *period;
+                lines.extend(reported.iter().filter(of).cloned());
             }
-            observations.retain(|it| page.after.as_ref().is_none_or(|after| place(it) > *after));
-            if observations.len() >= wanted {
+            lines.retain(after);
+            lines.sort_by_cached_key(Shown::place);
+            shown.append(lines);
+            if shown.len() >= wanted {
                 break;
             }
         }
-        observations.truncate(wanted);
-        Ok(observations)
+        shown.truncate(wanted);
+        Ok(shown)
     }
 }
 
-pub(crate) fn place(it: &Observation) -> Place {
-    (it.period.starts_on, it.urn.clone(), it.measure, it.year_group)
+/// What sources reported of these schools, for periods that start from a day on.
+async fn reported(
+    tx: &mut Tx,
+    question: &Question,
+    schools: &[&School],
+    from: NaiveDate,
+) -> Result<Vec<Shown>> {
+    let found = store::fact::observations(tx, question.trust_id, from, question.to).await?;
+    let shown = found.into_iter().filter_map(|(key, fact)| {
+        let school = schools.iter().find(|it| it.school_id == key.school_id)?;
+        let Content::Observation(it) = fact.content else { return None };
+        Shown::reported(school.urn.clone(), &it)
+    });
+    Ok(shown.filter(|it| question.wants(it)).collect())
+}
+
+/// A measure that is none of ours must be one that a source reports.
+async fn is_reported(tx: &mut Tx, question: &Question) -> Result<()> {
+    let Some(measure) = &question.measure else { return Ok(()) };
+    let ours = FactMeasure::named(measure).is_some() || Measure::parse(measure).is_some();
+    if ours || store::fact::is_reported(tx, question.trust_id, measure).await? {
+        return Ok(());
+    }
+    let attendance = Measure::ALL.iter().map(|it| it.definition().key);
+    let known = attendance.chain(FactMeasure::all().iter().map(|it| it.key.as_str()));
+    let fault = Fault::new(Reason::FieldInvalid, "is not a measure, and no source reports it");
+    Err(Error::field("/measure", fault.accepting(known)))
+}
+
+async fn observe_all(
+    tx: &mut Tx,
+    today: NaiveDate,
+    (question, measures): (&Question, &[Measure]),
+    schools: &[&School],
+    periods: &[Period],
+    lines: &mut Vec<Shown>,
+) -> Result<()> {
+    if measures.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = schools.iter().map(|it| it.school_id).collect();
+    let readings = read(tx, question, &ids, periods).await?;
+    for period in periods {
+        for school in schools {
+            let reading = readings.get(&(school.school_id, period.starts_on));
+            for measure in measures {
+                observe(*measure, question.split, today, school, period, reading, lines);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn observe(
-    question: &Question,
+    measure: Measure,
+    split: Split,
     today: NaiveDate,
     school: &School,
     period: &Period,
     reading: Option<&Reading>,
-    observations: &mut Vec<Observation>,
+    lines: &mut Vec<Shown>,
 ) {
-    for measure in &question.measures {
-        let of = |year_group, value| Observation {
-            measure: *measure,
-            urn: school.urn.clone(),
-            year_group,
-            period: *period,
-            value,
-        };
-        if question.by_year_group {
-            let groups = reading.map(|it| year_groups(*measure, &it.year_groups));
-            let groups = groups.into_iter().flatten();
-            observations.extend(groups.map(|(year_group, value)| of(Some(year_group), value)));
-        } else {
-            let whole = reading.map(|it| &it.whole);
-            observations.push(of(None, whole_school(*measure, period, today, whole)));
+    let urn = || school.urn.clone();
+    let of = |year_group, value| {
+        Shown::from(Observation { measure, urn: urn(), year_group, period: *period, value })
+    };
+    let in_group_of =
+        |group: Group, value| Shown { group: Some(group.to_string()), ..of(None, value) };
+    match (split, reading) {
+        (Split::YearGroups, Some(Reading::YearGroups(it))) => {
+            let groups = year_groups(measure, it).into_iter();
+            lines.extend(groups.map(|(year_group, value)| of(Some(year_group), value)));
+        }
+        (Split::Groups, Some(Reading::Groups(it))) => {
+            let groups = in_groups(measure, it).into_iter();
+            lines.extend(groups.map(|(group, value)| in_group_of(group, value)));
+        }
+        (Split::YearGroups | Split::Groups, _) => {}
+        (Split::Group(group), reading) => {
+            let part = match reading {
+                Some(Reading::Groups(it)) => it.get(&group),
+                _ => None,
+            };
+            lines.push(in_group_of(group, in_group(measure, period, today, part)));
+        }
+        (Split::Whole, reading) => {
+            let whole = match reading {
+                Some(Reading::Whole(it)) => Some(it),
+                _ => None,
+            };
+            lines.push(of(None, whole_school(measure, period, today, whole)));
         }
     }
 }
@@ -111,50 +246,24 @@ fn observe(
 async fn read(
     tx: &mut Tx,
     question: &Question,
-    schools: &[&School],
+    schools: &[SchoolId],
     periods: &[Period],
 ) -> Result<HashMap<(SchoolId, NaiveDate), Reading>> {
     let (Some(first), Some(last)) = (periods.first(), periods.last()) else {
         return Ok(HashMap::new());
     };
-    let mut readings = HashMap::new();
-    if question.kind == PeriodKind::Day {
-        for school in schools {
-            let mut days = BTreeMap::<NaiveDate, Tally>::new();
-            let (from, to) = (first.starts_on, last.starts_on);
-            for (slot, register) in store::register::between(tx, school.school_id, from, to).await?
-            {
-                days.entry(slot.date).or_default().add(&register);
-            }
-            let read = days.into_iter().map(|(day, it)| ((school.school_id, day), it.into()));
-            readings.extend(read);
-        }
-        return Ok(readings);
+    if question.kind == PeriodKind::Week && question.split == Split::Whole {
+        let (from, to) = (first.starts_on, last.starts_on);
+        let weeks = store::week::of_trust(tx, question.trust_id, from, to).await?;
+        let asked = weeks.into_iter().filter(|it| schools.contains(&it.school_id));
+        let read = asked.map(|it| ((it.school_id, it.starts_on), Reading::Whole(it.summary)));
+        return Ok(read.collect());
     }
-    let lines = store::tally::of_trust(
-        tx,
-        question.trust_id,
-        question.kind,
-        first.starts_on,
-        last.starts_on,
-    )
-    .await?;
-    let asked = |it: &SchoolId| schools.iter().any(|school| school.school_id == *it);
-    for line in lines.into_iter().filter(|it| asked(&it.school_id)) {
-        let reading = if question.by_year_group {
-            let tally =
-                store::tally::get(tx, line.school_id, question.kind, line.starts_on).await?;
-            tally.unwrap_or_default().into()
-        } else {
-            Reading { whole: line.summary, year_groups: BTreeMap::new() }
-        };
-        readings.insert((line.school_id, line.starts_on), reading);
-    }
-    Ok(readings)
-}
-
-impl From<Tally> for Reading {
-    fn from(tally: Tally) -> Self {
-        Self { whole: tally.summary(), year_groups: tally.by_year_group() }
-    }
+    let tallies = tally::of_periods(tx, schools, periods).await?;
+    let read = |it: &Tally| match question.split {
+        Split::Whole => Reading::Whole(it.summary()),
+        Split::YearGroups => Reading::YearGroups(it.by_year_group()),
+        Split::Groups | Split::Group(_) => Reading::Groups(groups(it)),
+    };
+    Ok(tallies.into_iter().map(|(place, it)| (place, read(&it))).collect())
 }

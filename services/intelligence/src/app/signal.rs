@@ -78,7 +78,7 @@ impl App {
 /// The signal a school's weekly attendance gives cause for, if none says so already.
 pub(super) async fn raise(tx: &mut Tx, ctx: &Ctx, school: &School) -> Result<Option<Draft>> {
     let this_week = Week::of(ctx.today()).starts_on();
-    let mut weeks = store::tally::weeks_before(tx, school.school_id, this_week, WEEKS).await?;
+    let mut weeks = store::week::before(tx, school.school_id, this_week, WEEKS).await?;
     weeks.reverse();
     let measure = Measure::Attendance;
     let series = series(measure, THRESHOLD, weeks.iter().map(|it| (it.starts_on, &it.summary)));

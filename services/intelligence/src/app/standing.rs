@@ -5,7 +5,7 @@ use chrono::Days;
 use identity::{SchoolId, TrustId};
 use rpc::{Ctx, Result};
 
-use super::App;
+use super::{App, tally};
 use crate::{
     domain::{
         Judgement, Measure, Observation, Period, PeriodKind, School, Summary, THRESHOLD, WEEKS,
@@ -34,7 +34,7 @@ struct Record {
 }
 
 impl App {
-    /// Every school of a trust against every measure.
+    /// Every school of a trust against the headline measures.
     pub(crate) async fn standings(&self, ctx: &Ctx, trust_id: TrustId) -> Result<Vec<Standing>> {
         ctx.within(trust_id.0)?;
         let today = ctx.today();
@@ -44,22 +44,19 @@ impl App {
         let mut tx = self.journal.db().read().await?;
         let schools = store::school::of_trust(&mut tx, trust_id).await?;
         let mut records = BTreeMap::<SchoolId, Record>::new();
-        for it in
-            store::tally::of_trust(&mut tx, trust_id, PeriodKind::Week, from, last_week).await?
-        {
+        for it in store::week::of_trust(&mut tx, trust_id, from, last_week).await? {
             records.entry(it.school_id).or_default().weeks.push((it.starts_on, it.summary));
         }
-        for it in
-            store::tally::of_trust(&mut tx, trust_id, year.kind, year.starts_on, today).await?
-        {
-            records.entry(it.school_id).or_default().year = Some(it.summary);
+        let ids: Vec<_> = schools.all().into_iter().map(|it| it.school_id).collect();
+        for ((school_id, _), it) in tally::of_periods(&mut tx, &ids, &[year]).await? {
+            records.entry(school_id).or_default().year = Some(it.summary());
         }
         let none = Record::default();
         let open = schools.all().into_iter().filter(|it| it.left_on.is_none_or(|it| it >= today));
         Ok(open
             .flat_map(|school| {
                 let record = records.get(&school.school_id).unwrap_or(&none);
-                Measure::ALL.map(|measure| stand(measure, school, record, &year, today))
+                Measure::HEADLINES.map(|measure| stand(measure, school, record, &year, today))
             })
             .collect())
     }

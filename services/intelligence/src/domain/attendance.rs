@@ -2,32 +2,61 @@
 //!
 //! Attending = present + approved educational activity; possible = attending + authorised + unauthorised absence;
 //! attendance = attending ÷ possible. A pupil is persistently absent with 10 % or more of their own possible sessions
-//! missed, severely with 50 % or more (DfE, *Pupil attendance in schools: methodology*). Rates of several pupils or
-//! schools are never averaged: numerators and denominators are summed.
+//! missed, severely with 50 % or more (DfE, *Pupil attendance in schools: methodology*). Late is a session of code L
+//! (arrived before the register closed, and attended) or U (after it closed, an unauthorised absence); DfE counts both
+//! codes but publishes no rate of them, so lateness here is both over possible. Rates of several pupils or schools are
+//! never averaged: numerators and denominators are summed.
 
-use std::ops::{Add, AddAssign};
+use std::{
+    ops::{Add, AddAssign, Sub},
+    sync::LazyLock,
+};
 
-use crate::domain::Class;
+use crate::domain::{AttendanceCode, Class, Code};
 
 /// Half-day sessions of a pupil or of many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sessions {
     pub possible: u64,
+    /// Of those possible; so are the others.
     pub absent: u64,
+    /// Of those absent.
+    pub unauthorised: u64,
+    /// Of code L or U.
+    pub late: u64,
 }
 
+/// What one mark of each code amounts to, by row: asked for every mark of every week that changes.
+static OF_CODES: LazyLock<Vec<Sessions>> = LazyLock::new(|| {
+    let codes = AttendanceCode::all().iter();
+    codes.map(|it| Sessions { late: it.late.into(), ..Sessions::of(it.class, 1) }).collect()
+});
+
 impl Sessions {
-    /// What marks of a class amount to.
+    /// What marks of a class amount to, none of them late.
     pub fn of(class: Class, marks: u64) -> Self {
+        let none = Self::default();
         match class {
-            Class::Present | Class::ApprovedActivity => Self { possible: marks, absent: 0 },
-            Class::Authorised | Class::Unauthorised => Self { possible: marks, absent: marks },
-            Class::NotPossible => Self::default(),
+            Class::Present | Class::ApprovedActivity => Self { possible: marks, ..none },
+            Class::Authorised => Self { possible: marks, absent: marks, ..none },
+            Class::Unauthorised => {
+                Self { possible: marks, absent: marks, unauthorised: marks, ..none }
+            }
+            Class::NotPossible => none,
         }
+    }
+
+    /// What a mark amounts to.
+    pub fn of_mark(code: Code) -> Self {
+        OF_CODES.get(usize::from(code.row())).copied().unwrap_or_default()
     }
 
     pub fn attended(self) -> u64 {
         self.possible.saturating_sub(self.absent)
+    }
+
+    pub fn authorised(self) -> u64 {
+        self.absent.saturating_sub(self.unauthorised)
     }
 
     /// At least a tenth of the possible sessions missed; exactly a tenth counts.
@@ -45,7 +74,25 @@ impl Add for Sessions {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { possible: self.possible + other.possible, absent: self.absent + other.absent }
+        Self {
+            possible: self.possible + other.possible,
+            absent: self.absent + other.absent,
+            unauthorised: self.unauthorised + other.unauthorised,
+            late: self.late + other.late,
+        }
+    }
+}
+
+impl Sub for Sessions {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            possible: self.possible.saturating_sub(other.possible),
+            absent: self.absent.saturating_sub(other.absent),
+            unauthorised: self.unauthorised.saturating_sub(other.unauthorised),
+            late: self.late.saturating_sub(other.late),
+        }
     }
 }
 
@@ -64,13 +111,12 @@ pub(crate) fn percent(part: u64, whole: u64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::AttendanceCode;
 
     #[test]
     fn absence_is_persistent_from_a_tenth_and_severe_from_a_half() {
         #[track_caller]
         fn check(absent: u64, possible: u64, persistent: bool, severe: bool) {
-            let sessions = Sessions { possible, absent };
+            let sessions = Sessions { possible, absent, ..Sessions::default() };
             assert_eq!(sessions.persistently_absent(), persistent, "{sessions:?}");
             assert_eq!(sessions.severely_absent(), severe, "{sessions:?}");
         }
@@ -97,7 +143,7 @@ mod tests {
         let mut rows = 0;
         for row in reader.records() {
             let row = row.unwrap();
-            let (mut all, mut authorised, mut unauthorised) = (Sessions::default(), 0, 0);
+            let mut all = Sessions::default();
             let mut published = std::collections::HashMap::new();
             for (name, value) in header.iter().zip(&row).skip(2) {
                 if name.ends_with("_perc") {
@@ -109,17 +155,12 @@ mod tests {
                 assert!(code.is_some() || name == "unnamed", "{name}");
                 let marks = value.parse().unwrap();
                 all += Sessions::of(class, marks);
-                match class {
-                    Class::Authorised => authorised += marks,
-                    Class::Unauthorised => unauthorised += marks,
-                    _ => {}
-                }
             }
             for (name, part) in [
                 ("attendance_perc", all.attended()),
                 ("overall_absence_perc", all.absent),
-                ("authorised_absence_perc", authorised),
-                ("unauthorised_absence_perc", unauthorised),
+                ("authorised_absence_perc", all.authorised()),
+                ("unauthorised_absence_perc", all.unauthorised),
             ] {
                 let ours = percent(part, all.possible).unwrap();
                 assert!((ours - published[name]).abs() < 1e-9, "{name} of {row:?}: {ours}");

@@ -1,16 +1,12 @@
-//! The registers and rolls a batch touches, read beforehand, changed record by record, and what must be stored after.
-//!
-//! The state is a function of the marks and the enrolments that hold, whatever order they came in: a mark whose pupil
-//! is not on roll that day is kept in the register without a year group, counts in nothing, and is counted the moment
-//! an enrolment covers it.
+//! The schools that pushes touch, of however many trusts: read beforehand, changed record by record, stored after.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use identity::SchoolId;
+use identity::{SchoolId, TrustId};
 
 use crate::domain::{
-    Body, Enrolment, Entry, Mark, Outcome, Register, Session, register::Moved, year_group_on,
+    Body, Folded, Hash, Ledger, Outcome, Register, Removed, Roll, Session, Summary,
 };
 
 /// Which register.
@@ -21,174 +17,181 @@ pub struct Slot {
     pub session: Session,
 }
 
-/// A pupil's enrolments at a school.
-type Roll = (SchoolId, i32);
+/// Whether a pupil was told of in a record of its own, and is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    before: bool,
+    now: bool,
+    by: usize,
+}
+
+/// A pupil who was told of for the first time, or forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangedPupil {
+    pub trust_id: TrustId,
+    pub pupil: Hash,
+    pub is_known: bool,
+    /// The push that changed it.
+    pub push: usize,
+}
+
+/// Where a record speaks of, and in which push it came: a number of the caller's, by which what it changed is told of.
+#[derive(Clone, Copy, Debug)]
+pub struct From {
+    pub push: usize,
+    pub trust_id: TrustId,
+    /// The school, where the record names one.
+    pub school_id: Option<SchoolId>,
+}
 
 #[derive(Debug, Default)]
 pub struct Book {
-    registers: HashMap<Slot, Register>,
-    rolls: HashMap<Roll, Vec<Enrolment>>,
-    changed_registers: BTreeSet<Slot>,
-    changed_rolls: BTreeSet<Roll>,
-    /// What became of enrolments, by roll and first day: the new one, or that there is none.
-    changed_enrolments: BTreeMap<(Roll, NaiveDate), Option<Enrolment>>,
-    known: BTreeSet<i32>,
-    erased: BTreeSet<i32>,
-    shifts: BTreeMap<(SchoolId, NaiveDate), Vec<Moved>>,
+    ledgers: BTreeMap<SchoolId, Ledger>,
+    pupils: BTreeMap<(TrustId, Hash), Told>,
+    forgotten: BTreeMap<(TrustId, Hash), usize>,
 }
 
 impl Book {
-    /// A register as it is stored.
+    /// A school's roll as it is stored. Everything else of a school is opened after it.
+    pub fn open_school(&mut self, school_id: SchoolId, trust_id: TrustId, roll: Roll) {
+        self.ledgers.entry(school_id).or_insert_with(|| Ledger::new(trust_id, roll));
+    }
+
+    /// A register as it is stored. Of a week in which anything changes, all have to be opened.
     pub fn open_register(&mut self, slot: Slot, register: Register) {
-        self.registers.entry(slot).or_insert(register);
-    }
-
-    pub fn has_register(&self, slot: &Slot) -> bool {
-        self.registers.contains_key(slot)
-    }
-
-    /// An enrolment as it is stored.
-    pub fn open_enrolment(&mut self, school_id: SchoolId, pupil: i32, enrolment: Enrolment) {
-        self.rolls.entry((school_id, pupil)).or_default().push(enrolment);
-    }
-
-    /// A pupil already known.
-    pub fn open_pupil(&mut self, pupil: i32) {
-        self.known.insert(pupil);
-    }
-
-    /// Enters one record, whose school has been found where it names one.
-    pub fn apply(&mut self, school_id: Option<SchoolId>, body: &Body<i32>) -> Outcome {
-        match (body, school_id) {
-            (Body::Pupil { pupil, deleted: false }, _) => self.meet(*pupil),
-            (Body::Pupil { pupil, deleted: true }, _) => self.erase(*pupil),
-            (Body::Enrolment { pupil, enrolment, deleted, .. }, Some(school_id)) => {
-                self.enrol((school_id, *pupil), *enrolment, *deleted)
-            }
-            (Body::Register { date, session, marks, .. }, Some(school_id)) => {
-                self.mark(Slot { school_id, date: *date, session: *session }, marks)
-            }
-            (Body::Enrolment { .. } | Body::Register { .. }, None) => Outcome::Rejected,
+        if let Some(ledger) = self.ledgers.get_mut(&slot.school_id) {
+            ledger.open_register(slot.date, slot.session, register);
         }
     }
 
-    /// Counts marks again whose pupils' enrolments changed. Once, when every record is in.
+    /// A term's tally as it is stored.
+    pub fn open_tally(&mut self, school_id: SchoolId, term: NaiveDate, folded: Folded) {
+        if let Some(ledger) = self.ledgers.get_mut(&school_id) {
+            ledger.terms.entry(term).or_insert(folded);
+        }
+    }
+
+    /// A pupil who was told of in a record of its own.
+    pub fn open_pupil(&mut self, trust_id: TrustId, pupil: Hash) {
+        let told = Told { before: true, now: true, by: 0 };
+        self.pupils.entry((trust_id, pupil)).or_insert(told);
+    }
+
+    pub fn roll(&self, school_id: SchoolId) -> Option<&Roll> {
+        self.ledgers.get(&school_id).map(|it| &it.roll)
+    }
+
+    /// Enters one record.
+    pub fn apply(&mut self, from: From, body: &Body<Hash>) -> Outcome {
+        let From { push, trust_id, school_id } = from;
+        match body {
+            Body::Pupil { pupil, deleted: false } => self.meet(push, trust_id, *pupil),
+            Body::Pupil { pupil, deleted: true } => self.forget(push, trust_id, *pupil),
+            Body::Enrolment { pupil, enrolment, deleted, .. } => {
+                let ledger = school_id.and_then(|it| self.ledgers.get_mut(&it));
+                ledger.map_or(Outcome::Rejected, |it| it.enrol(push, *pupil, enrolment, *deleted))
+            }
+            Body::Register { date, session, marks, .. } => {
+                let ledger = school_id.and_then(|it| self.ledgers.get_mut(&it));
+                ledger.map_or(Outcome::Rejected, |it| it.mark(push, (*date, *session), marks))
+            }
+            // Entered before, for it changes how all others are read.
+            Body::KeyChange { .. } => Outcome::Unchanged,
+            Body::Fact { .. } => Outcome::Rejected,
+        }
+    }
+
+    /// Counts what changed. Once, when every record is in.
     pub fn settle(&mut self) {
-        let mut pupils = HashMap::<SchoolId, BTreeSet<i32>>::new();
-        for (school_id, pupil) in std::mem::take(&mut self.changed_rolls) {
-            pupils.entry(school_id).or_default().insert(pupil);
-        }
-        for (slot, register) in &mut self.registers {
-            let Some(pupils) = pupils.get(&slot.school_id) else { continue };
-            let rolls = &self.rolls;
-            let moved = register.settle(|pupil| {
-                pupils.contains(&pupil).then(|| {
-                    rolls.get(&(slot.school_id, pupil)).and_then(|it| year_group_on(it, slot.date))
-                })
-            });
-            if !moved.is_empty() {
-                self.changed_registers.insert(*slot);
-                self.shifts.entry((slot.school_id, slot.date)).or_default().extend(moved);
-            }
-        }
+        self.ledgers.values_mut().for_each(Ledger::settle);
     }
 
     /// Whether a pupil's mark is there and waits for an enrolment.
-    pub fn waits(&self, slot: &Slot, pupil: i32) -> bool {
-        let entry = self.registers.get(slot).and_then(|it| it.entry(pupil));
-        entry.is_some_and(|it| it.year_group.is_none())
+    pub fn waits(&self, slot: &Slot, pupil: &Hash) -> bool {
+        let ledger = self.ledgers.get(&slot.school_id);
+        ledger.is_some_and(|it| it.waits(slot.date, slot.session, pupil))
     }
 
-    /// Pupils of whom something is known now.
-    pub fn known(&self) -> &BTreeSet<i32> {
-        &self.known
+    pub fn changed_rolls(&self) -> impl Iterator<Item = (SchoolId, TrustId, &Roll)> {
+        let changed = self.ledgers.iter().filter(|(_, it)| it.is_roll_changed);
+        changed.map(|(school_id, it)| (*school_id, it.trust_id, &it.roll))
     }
 
-    pub fn changed_registers(&self) -> impl Iterator<Item = (Slot, &Register)> {
-        self.changed_registers.iter().filter_map(|it| Some((*it, self.registers.get(it)?)))
+    /// Each with the push that changed it last; one without marks is to be stored no more.
+    pub fn changed_registers(&self) -> impl Iterator<Item = (Slot, TrustId, &Register, usize)> {
+        self.ledgers.iter().flat_map(|(school_id, ledger)| {
+            ledger.changed_registers().map(|(date, session, register, push)| {
+                (Slot { school_id: *school_id, date, session }, ledger.trust_id, register, push)
+            })
+        })
     }
 
-    pub fn changed_enrolments(
-        &self,
-    ) -> impl Iterator<Item = (SchoolId, i32, NaiveDate, Option<Enrolment>)> {
-        self.changed_enrolments
+    /// Terms by school and first day.
+    pub fn changed_tallies(&self) -> impl Iterator<Item = (SchoolId, TrustId, NaiveDate, &Folded)> {
+        self.ledgers.iter().flat_map(|(school_id, ledger)| {
+            let terms = ledger.changed_terms.iter();
+            terms.filter_map(|term| {
+                Some((*school_id, ledger.trust_id, *term, ledger.terms.get(term)?))
+            })
+        })
+    }
+
+    /// Weeks by school and Monday, with what they come to now.
+    pub fn changed_weeks(&self) -> impl Iterator<Item = (SchoolId, TrustId, NaiveDate, &Summary)> {
+        self.ledgers.iter().flat_map(|(school_id, ledger)| {
+            let weeks = ledger.weeks.iter();
+            weeks.map(|(week, it)| (*school_id, ledger.trust_id, *week, it))
+        })
+    }
+
+    /// Pupils whose enrolments at a school changed and who are still known there.
+    pub fn changed_enrolments(&self) -> impl Iterator<Item = (SchoolId, &Hash)> {
+        self.ledgers
             .iter()
-            .map(|(((school_id, pupil), starts_on), it)| (*school_id, *pupil, *starts_on, *it))
+            .flat_map(|(school_id, ledger)| ledger.changed_pupils().map(|it| (*school_id, it)))
     }
 
-    /// Pupils whose every record is to be forgotten.
-    pub fn erased(&self) -> impl Iterator<Item = i32> {
-        self.erased.iter().copied()
+    /// Enrolments that were taken away, in the order of the records.
+    pub fn removed_enrolments(&self) -> impl Iterator<Item = (SchoolId, TrustId, &Removed)> {
+        self.ledgers.iter().flat_map(|(school_id, ledger)| {
+            ledger.removed.iter().map(|it| (*school_id, ledger.trust_id, it))
+        })
     }
 
-    pub fn shifts(&self) -> impl Iterator<Item = (SchoolId, NaiveDate, &[Moved])> {
-        self.shifts.iter().map(|((school_id, date), it)| (*school_id, *date, it.as_slice()))
+    /// Pupils told of for the first time, and those told of before and forgotten.
+    pub fn changed_pupils(&self) -> impl Iterator<Item = ChangedPupil> {
+        let changed = self.pupils.iter().filter(|(_, it)| it.before != it.now);
+        changed.map(|((trust_id, pupil), it)| ChangedPupil {
+            trust_id: *trust_id,
+            pupil: *pupil,
+            is_known: it.now,
+            push: it.by,
+        })
     }
 
-    fn meet(&mut self, pupil: i32) -> Outcome {
-        self.erased.remove(&pupil);
-        if self.known.insert(pupil) { Outcome::Accepted } else { Outcome::Unchanged }
+    /// Pupils of whom everything known before a push was forgotten, each with the last such push.
+    pub fn forgotten(&self) -> impl Iterator<Item = (TrustId, &Hash, usize)> {
+        self.forgotten.iter().map(|((trust_id, pupil), push)| (*trust_id, pupil, *push))
     }
 
-    fn erase(&mut self, pupil: i32) -> Outcome {
-        for (slot, register) in &mut self.registers {
-            if let Some(moved) = register.erase(pupil) {
-                self.changed_registers.insert(*slot);
-                self.shifts.entry((slot.school_id, slot.date)).or_default().push(moved);
-            }
-        }
-        for (roll, enrolments) in self.rolls.iter_mut().filter(|(roll, _)| roll.1 == pupil) {
-            for it in enrolments.drain(..) {
-                self.changed_enrolments.insert((*roll, it.starts_on), None);
-            }
-        }
-        self.erased.insert(pupil);
-        if self.known.remove(&pupil) { Outcome::Corrected } else { Outcome::Unchanged }
-    }
-
-    fn enrol(&mut self, roll: Roll, enrolment: Enrolment, deleted: bool) -> Outcome {
-        let enrolments = self.rolls.entry(roll).or_default();
-        let place = enrolments.iter().position(|it| it.starts_on == enrolment.starts_on);
-        let before = place.map(|it| enrolments.swap_remove(it));
-        let after = (!deleted).then_some(enrolment);
-        enrolments.extend(after);
-        if after.is_some() {
-            self.erased.remove(&roll.1);
-            self.known.insert(roll.1);
-        }
-        if before == after {
+    fn meet(&mut self, push: usize, trust_id: TrustId, pupil: Hash) -> Outcome {
+        let told = self.pupils.entry((trust_id, pupil)).or_default();
+        if told.now {
             return Outcome::Unchanged;
         }
-        self.changed_rolls.insert(roll);
-        self.changed_enrolments.insert((roll, enrolment.starts_on), after);
-        if before.is_some() { Outcome::Corrected } else { Outcome::Accepted }
+        (told.now, told.by) = (true, push);
+        Outcome::Accepted
     }
 
-    fn mark(&mut self, slot: Slot, marks: &[Mark<i32>]) -> Outcome {
-        let rolls = &self.rolls;
-        let register = self.registers.entry(slot).or_default();
-        let moved = register.put(marks, |pupil| {
-            rolls.get(&(slot.school_id, pupil)).and_then(|it| year_group_on(it, slot.date))
-        });
-        for it in marks {
-            self.erased.remove(&it.pupil);
-            self.known.insert(it.pupil);
+    fn forget(&mut self, push: usize, trust_id: TrustId, pupil: Hash) -> Outcome {
+        let told = self.pupils.entry((trust_id, pupil)).or_default();
+        let mut was_known = std::mem::take(&mut told.now);
+        told.by = push;
+        for ledger in self.ledgers.values_mut().filter(|it| it.trust_id == trust_id) {
+            was_known |= ledger.forget(push, &pupil);
         }
-        if moved.is_empty() {
-            return Outcome::Unchanged;
-        }
-        // A mark may also have moved because the pupil's year group did, earlier in this batch.
-        let code = |it: Option<Entry>| it.map(|it| it.code);
-        let corrected =
-            moved.iter().any(|it| it.before.is_some() && code(it.before) != code(it.after));
-        let added = moved.iter().any(|it| it.before.is_none());
-        self.changed_registers.insert(slot);
-        self.shifts.entry((slot.school_id, slot.date)).or_default().extend(moved);
-        match (corrected, added) {
-            (true, _) => Outcome::Corrected,
-            (false, true) => Outcome::Accepted,
-            (false, false) => Outcome::Unchanged,
-        }
+        self.forgotten.insert((trust_id, pupil), push);
+        if was_known { Outcome::Corrected } else { Outcome::Unchanged }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 use rpc::{Fault, Reason};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// The codes with what they count as. The School Attendance (Pupil Registration) (England) Regulations 2024, in force
 /// since 19 August 2024, and the codes they withdrew; meanings after DfE, *Working together to improve school
@@ -30,6 +30,9 @@ pub struct AttendanceCode {
     pub meaning: String,
     #[serde(rename = "statistical_class")]
     pub class: Class,
+    /// Whether it says that the pupil came late: before the register closed, or after.
+    #[serde(deserialize_with = "from_digit")]
+    pub late: bool,
     /// First and last day it may be used.
     pub valid_from: Option<NaiveDate>,
     pub valid_to: Option<NaiveDate>,
@@ -91,6 +94,10 @@ fn refusal(why: &str, date: NaiveDate) -> Fault {
     Fault::new(Reason::CodeUnknown, detail).accepting(accepted)
 }
 
+fn from_digit<'de, D: Deserializer<'de>>(column: D) -> Result<bool, D::Error> {
+    u8::deserialize(column).map(|it| it != 0)
+}
+
 #[expect(clippy::expect_used, reason = "the table is part of this code, and a test reads it")]
 fn read() -> Vec<AttendanceCode> {
     csv::Reader::from_reader(TABLE.as_bytes())
@@ -136,5 +143,7 @@ mod tests {
         let at = |row: u8| CODES[usize::from(Code::at(row).unwrap().row())].code.as_str();
         assert_eq!((at(0), at(12), at(36)), ("/", "I", "Y"));
         assert_eq!(Code::at(37), None);
+        let late = CODES.iter().filter(|it| it.late).map(|it| it.code.as_str());
+        assert_eq!(late.collect::<Vec<_>>(), ["L", "U"]);
     }
 }

@@ -21,17 +21,67 @@ pub enum Kind {
     Pupil,
     Enrolment,
     AttendanceRegister,
+    AssessmentResult,
+    Suspension,
+    BehaviourIncident,
+    StaffMember,
+    StaffAbsence,
+    Cover,
+    BudgetLine,
+    Observation,
+    PupilKeyChange,
 }
 
 impl Kind {
+    pub const ALL: [Self; 12] = [
+        Self::Pupil,
+        Self::Enrolment,
+        Self::AttendanceRegister,
+        Self::AssessmentResult,
+        Self::Suspension,
+        Self::BehaviourIncident,
+        Self::StaffMember,
+        Self::StaffAbsence,
+        Self::Cover,
+        Self::BudgetLine,
+        Self::Observation,
+        Self::PupilKeyChange,
+    ];
+
+    /// As it is stored.
+    pub fn name(self) -> String {
+        snake(self.field())
+    }
+
     /// The field of a record that holds it.
     pub fn field(self) -> &'static str {
         match self {
             Self::Pupil => "pupil",
             Self::Enrolment => "enrolment",
             Self::AttendanceRegister => "attendanceRegister",
+            Self::PupilKeyChange => "pupilKeyChange",
+            Self::AssessmentResult => "assessmentResult",
+            Self::Suspension => "suspension",
+            Self::BehaviourIncident => "behaviourIncident",
+            Self::StaffMember => "staffMember",
+            Self::StaffAbsence => "staffAbsence",
+            Self::Cover => "cover",
+            Self::BudgetLine => "budgetLine",
+            Self::Observation => "observation",
         }
     }
+}
+
+/// `attendanceRegister` or `AttendanceRegister` as `attendance_register`.
+pub(crate) fn snake(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for (place, it) in name.char_indices() {
+        if it.is_ascii_uppercase() && place > 0 {
+            snake.push('_');
+        }
+        snake.push(it.to_ascii_lowercase());
+    }
+    snake
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

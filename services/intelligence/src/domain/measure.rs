@@ -12,6 +12,9 @@ pub enum Measure {
     Attendance,
     PersistentAbsence,
     SevereAbsence,
+    AuthorisedAbsence,
+    UnauthorisedAbsence,
+    Lateness,
 }
 
 /// What a measure is, in words.
@@ -28,8 +31,20 @@ pub struct Definition {
 const SOURCE: &str = "Department for Education, Pupil attendance in schools: methodology; \
                       Working together to improve school attendance (August 2024)";
 
+const POSSIBLE: &str = "possible sessions: attended, authorised absence and unauthorised absence";
+
 impl Measure {
-    pub const ALL: [Self; 3] = [Self::Attendance, Self::PersistentAbsence, Self::SevereAbsence];
+    pub const ALL: [Self; 6] = [
+        Self::Attendance,
+        Self::PersistentAbsence,
+        Self::SevereAbsence,
+        Self::AuthorisedAbsence,
+        Self::UnauthorisedAbsence,
+        Self::Lateness,
+    ];
+    /// Those a school's standing is told of.
+    pub const HEADLINES: [Self; 3] =
+        [Self::Attendance, Self::PersistentAbsence, Self::SevereAbsence];
 
     pub fn parse(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.definition().key == key)
@@ -41,7 +56,7 @@ impl Measure {
                 key: "attendance",
                 name: "Attendance",
                 numerator: "sessions attended: present, late before registers closed, or at an approved educational activity",
-                denominator: "possible sessions: attended, authorised absence and unauthorised absence",
+                denominator: POSSIBLE,
                 higher_is_better: true,
                 source: SOURCE,
             },
@@ -61,6 +76,31 @@ impl Measure {
                 higher_is_better: false,
                 source: SOURCE,
             },
+            Self::AuthorisedAbsence => Definition {
+                key: "authorised_absence",
+                name: "Authorised absence",
+                numerator: "sessions of authorised absence: codes C, C1, C2, E, I, J1, M, R, S and T",
+                denominator: POSSIBLE,
+                higher_is_better: false,
+                source: SOURCE,
+            },
+            Self::UnauthorisedAbsence => Definition {
+                key: "unauthorised_absence",
+                name: "Unauthorised absence",
+                numerator: "sessions of unauthorised absence: codes G, N, O and U",
+                denominator: POSSIBLE,
+                higher_is_better: false,
+                source: SOURCE,
+            },
+            Self::Lateness => Definition {
+                key: "lateness",
+                name: "Lateness",
+                numerator: "sessions late: code L, before the register closed and attended, and code U, after it closed",
+                denominator: POSSIBLE,
+                higher_is_better: false,
+                source: "Codes L and U of Working together to improve school attendance (August 2024); \
+                         the rate is Headway's own, for the Department for Education publishes none",
+            },
         }
     }
 
@@ -70,6 +110,9 @@ impl Measure {
             Self::Attendance => (summary.sessions.attended(), summary.sessions.possible),
             Self::PersistentAbsence => (summary.persistently_absent.into(), summary.pupils.into()),
             Self::SevereAbsence => (summary.severely_absent.into(), summary.pupils.into()),
+            Self::AuthorisedAbsence => (summary.sessions.authorised(), summary.sessions.possible),
+            Self::UnauthorisedAbsence => (summary.sessions.unauthorised, summary.sessions.possible),
+            Self::Lateness => (summary.sessions.late, summary.sessions.possible),
         }
     }
 

@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::{Measure, Period, Summary};
+use crate::domain::{Group, Grouped, Measure, Period, Summary};
 
 /// Groups of fewer pupils are not shown.
 pub const THRESHOLD: u32 = 5;
 
 /// Why there is no value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Absent {
+    NotApplicable,
     NotAvailable,
     Suppressed,
+    LowReliability,
     NotYetDue,
 }
 
@@ -65,6 +69,29 @@ pub fn year_groups(measure: Measure, summaries: &BTreeMap<i8, Summary>) -> Vec<(
         .collect()
 }
 
+/// A measure of each group. Small ones are hidden, and with them what would give them away.
+pub fn in_groups(measure: Measure, groups: &BTreeMap<Group, Grouped>) -> Vec<(Group, Value)> {
+    groups.iter().map(|(group, it)| (*group, part(measure, it))).collect()
+}
+
+/// A measure of one group.
+pub fn in_group(
+    measure: Measure,
+    period: &Period,
+    today: NaiveDate,
+    group: Option<&Grouped>,
+) -> Value {
+    match group {
+        None if period.starts_on > today => Err(Absent::NotYetDue),
+        None => Err(Absent::NotAvailable),
+        Some(it) => part(measure, it),
+    }
+}
+
+fn part(measure: Measure, part: &Grouped) -> Value {
+    if part.is_hidden { Err(Absent::Suppressed) } else { share(measure, &part.summary) }
+}
+
 fn share(measure: Measure, summary: &Summary) -> Value {
     let (numerator, denominator) = measure.counts(summary);
     let value = measure.value(summary).ok_or(Absent::NotAvailable)?;
@@ -78,7 +105,7 @@ mod tests {
 
     fn of(pupils: u32) -> Summary {
         let possible = u64::from(pupils) * 10;
-        let sessions = Sessions { possible, absent: 1 };
+        let sessions = Sessions { possible, absent: 1, ..Sessions::default() };
         Summary { sessions, pupils, persistently_absent: 1, severely_absent: 0 }
     }
 

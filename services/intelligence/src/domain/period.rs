@@ -12,6 +12,8 @@ pub enum PeriodKind {
     Week,
     Term,
     AcademicYear,
+    /// Any other, such as a financial year: only sources report for it.
+    Other,
 }
 
 /// A stretch of days that observations are made for.
@@ -23,13 +25,10 @@ pub struct Period {
 }
 
 impl PeriodKind {
-    /// Those for which tallies are kept. A day's is read from its registers.
-    pub const TALLIED: [Self; 3] = [Self::Week, Self::Term, Self::AcademicYear];
-
     /// The period a date lies in.
     pub fn of(self, date: NaiveDate) -> Period {
         let (starts_on, ends_on) = match self {
-            Self::Day => (date, date),
+            Self::Day | Self::Other => (date, date),
             Self::Week => (Week::of(date).starts_on(), Week::of(date).ends_on()),
             Self::Term => (Term::of(date).starts_on(), Term::of(date).ends_on()),
             Self::AcademicYear => {
@@ -51,6 +50,16 @@ impl PeriodKind {
 }
 
 impl Period {
+    /// The period of these days: the shortest regular one, if it is one.
+    pub fn exactly(starts_on: NaiveDate, ends_on: NaiveDate) -> Self {
+        use PeriodKind::{AcademicYear, Day, Other, Term, Week};
+        let regular = [Day, Week, Term, AcademicYear];
+        let of = regular.map(|it| it.of(starts_on));
+        let same = |it: &Self| it.starts_on == starts_on && it.ends_on == ends_on;
+        let found = of.into_iter().find(same).filter(|it| it.kind != Day || !weekend(starts_on));
+        found.unwrap_or(Self { kind: Other, starts_on, ends_on })
+    }
+
     fn next(&self) -> Option<Self> {
         Some(self.kind.of(self.ends_on.checked_add_days(Days::new(1))?))
     }

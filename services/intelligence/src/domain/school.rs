@@ -47,10 +47,14 @@ impl Schools {
         schools
     }
 
+    /// A number as schools are found by it: a LAESTAB is written with or without its stroke.
+    pub fn plain(number: &str) -> String {
+        number.trim().chars().filter(|it| *it != '/').collect()
+    }
+
     /// The school a URN (now or before), LAESTAB or UKPRN names.
     pub fn find(&self, number: &str) -> Result<&School, Fault> {
-        let joined: String = number.trim().chars().filter(|it| *it != '/').collect();
-        let found = self.numbers.get(&joined).and_then(|it| self.schools.get(it));
+        let found = self.numbers.get(&Self::plain(number)).and_then(|it| self.schools.get(it));
         found.ok_or_else(|| {
             Fault::new(Reason::SchoolUnknown, format!("no school {number} in this trust"))
         })

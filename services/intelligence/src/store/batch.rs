@@ -1,138 +1,171 @@
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
 use db::{Tx, on};
 use identity::TrustId;
 use rpc::{Error, Result};
+use uuid::Uuid;
 
-use crate::domain::{Batch, BatchId, BatchState, FeedId, RecordResult, Totals};
+use crate::domain::{Batch, BatchId, RecordResult};
 
 /// Results kept in one row.
 const CHUNK: usize = 500;
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    batch_id: BatchId,
-    feed_id: FeedId,
-    trust_id: TrustId,
-    state: BatchState,
-    records: i32,
-    accepted: i32,
-    unchanged: i32,
-    corrected: i32,
-    parked: i32,
-    rejected: i32,
-    received_at: DateTime<Utc>,
-}
-
 pub(crate) async fn get(tx: &mut Tx, batch_id: BatchId) -> Result<Option<Batch>> {
-    let row: Option<Row> = on!(tx, |c| {
-        sqlx::query_as(
-        "SELECT batch_id, feed_id, trust_id, state, records, accepted, unchanged, corrected, parked, rejected,
-             received_at
-         FROM batch WHERE batch_id = $1"
-    )
-    .bind(batch_id)
-    .fetch_optional(c)
-    .await
-    })?;
-    row.map(Batch::try_from).transpose()
+    Ok(any(tx, &[batch_id]).await?.remove(&batch_id))
 }
 
-pub(crate) async fn insert(tx: &mut Tx, batch: &Batch) -> Result<()> {
-    let count = |it: u32| i32::try_from(it).map_err(Error::internal);
-    let totals = &batch.totals;
-    on!(tx, |c| {
-        sqlx::query(
-        "INSERT INTO batch (batch_id, feed_id, trust_id, state, records, accepted, unchanged, corrected, parked,
-             rejected, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-    )
-    .bind(batch.batch_id)
-    .bind(batch.feed_id)
-    .bind(batch.trust_id)
-    .bind(batch.state)
-    .bind(count(totals.records)?)
-    .bind(count(totals.accepted)?)
-    .bind(count(totals.unchanged)?)
-    .bind(count(totals.corrected)?)
-    .bind(count(totals.parked)?)
-    .bind(count(totals.rejected)?)
-    .bind(batch.received_at)
-    .execute(c)
-    .await
-    .map(drop)
-    })?;
-    Ok(())
+/// Those of the batches that there are.
+pub(crate) async fn any(tx: &mut Tx, ids: &[BatchId]) -> Result<BTreeMap<BatchId, Batch>> {
+    let ids: Vec<Uuid> = ids.iter().map(|it| it.0).collect();
+    let rows: Vec<(BatchId, String)> =
+        db::fetch_any(tx, "SELECT batch_id, document FROM batch WHERE batch_id = ANY($1)", &ids)
+            .await?;
+    let read = |it: String| serde_json::from_str(&it).map_err(Error::internal);
+    rows.into_iter().map(|(batch_id, it)| Ok((batch_id, read(it)?))).collect()
 }
 
-/// Keeps what became of each record, in the order pushed.
-pub(crate) async fn keep_results(
-    tx: &mut Tx,
-    batch_id: BatchId,
-    results: &[RecordResult],
-) -> Result<()> {
-    for chunk in results.chunks(CHUNK) {
-        let first_line = chunk.first().map_or(0, |it| it.line);
-        let text = serde_json::to_string(chunk).map_err(Error::internal)?;
-        on!(tx, |c| sqlx::query(
-            "INSERT INTO batch_result (batch_id, first_line, results) VALUES ($1, $2, $3)"
+macro_rules! upsert {
+    ($source:literal) => {
+        concat!(
+            "INSERT INTO batch (batch_id, trust_id, feed_id, state, received_at, document) ",
+            $source,
+            " ON CONFLICT (batch_id) DO UPDATE SET state = excluded.state, document = excluded.document"
         )
-        .bind(batch_id)
-        .bind(i32::try_from(first_line).map_err(Error::internal)?)
-        .bind(&text)
-        .execute(c)
-        .await
-        .map(drop))?;
+    };
+}
+
+/// Stores batches as they are now, whatever was stored of them before.
+pub(crate) async fn put(tx: &mut Tx, batches: &[Batch]) -> Result<()> {
+    let write = |it: &Batch| serde_json::to_string(it).map_err(Error::internal);
+    let documents: Vec<String> = batches.iter().map(write).collect::<Result<_>>()?;
+    match tx {
+        // One statement however many: a group of pushes has a batch for each.
+        Tx::Postgres(tx) => {
+            sqlx::query(upsert!(
+                "SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[])"
+            ))
+            .bind(batches.iter().map(|it| it.batch_id.0).collect::<Vec<_>>())
+            .bind(batches.iter().map(|it| it.trust_id.0).collect::<Vec<_>>())
+            .bind(batches.iter().map(|it| it.feed_id.0).collect::<Vec<_>>())
+            .bind(batches.iter().map(|it| it.state.name()).collect::<Vec<_>>())
+            .bind(batches.iter().map(|it| it.received_at).collect::<Vec<_>>())
+            .bind(documents)
+            .execute(&mut **tx)
+            .await?;
+        }
+        Tx::Sqlite(tx) => {
+            for (batch, document) in batches.iter().zip(documents) {
+                sqlx::query(upsert!("VALUES ($1, $2, $3, $4, $5, $6)"))
+                    .bind(batch.batch_id)
+                    .bind(batch.trust_id)
+                    .bind(batch.feed_id)
+                    .bind(batch.state.name())
+                    .bind(batch.received_at)
+                    .bind(document)
+                    .execute(&mut **tx)
+                    .await?;
+            }
+        }
     }
     Ok(())
 }
 
-/// Forgets the results of every batch before one.
-pub(crate) async fn forget_results(tx: &mut Tx, before: BatchId) -> Result<()> {
-    on!(tx, |c| sqlx::query("DELETE FROM batch_result WHERE batch_id < $1")
-        .bind(before)
-        .execute(c)
-        .await
-        .map(drop))?;
+/// A stretch of a batch's results, to be kept in one row.
+struct Stretch {
+    batch_id: BatchId,
+    trust_id: TrustId,
+    first_ordinal: i32,
+    results: String,
+}
+
+impl Stretch {
+    fn of(batch: &Batch, results: &[RecordResult]) -> Result<Vec<Self>> {
+        let stretch = |it: &[RecordResult]| {
+            let first_ordinal = it.first().map_or(0, |it| it.ordinal);
+            Ok(Self {
+                batch_id: batch.batch_id,
+                trust_id: batch.trust_id,
+                first_ordinal: i32::try_from(first_ordinal).map_err(Error::internal)?,
+                results: serde_json::to_string(it).map_err(Error::internal)?,
+            })
+        };
+        results.chunks(CHUNK).map(stretch).collect()
+    }
+}
+
+/// Keeps what became of each record of some batches, in the order pushed. What is kept
+/// under the same numbers is replaced.
+pub(crate) async fn keep_results(tx: &mut Tx, kept: &[(&Batch, &[RecordResult])]) -> Result<()> {
+    let rows: Vec<Vec<Stretch>> =
+        kept.iter().map(|(batch, it)| Stretch::of(batch, it)).collect::<Result<_>>()?;
+    let rows: Vec<Stretch> = rows.into_iter().flatten().collect();
+    match tx {
+        Tx::Postgres(tx) => {
+            sqlx::query(
+                "INSERT INTO batch_result (batch_id, trust_id, first_ordinal, results)
+                 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[])
+                 ON CONFLICT (batch_id, first_ordinal) DO UPDATE SET results = excluded.results",
+            )
+            .bind(rows.iter().map(|it| it.batch_id.0).collect::<Vec<_>>())
+            .bind(rows.iter().map(|it| it.trust_id.0).collect::<Vec<_>>())
+            .bind(rows.iter().map(|it| it.first_ordinal).collect::<Vec<_>>())
+            .bind(rows.iter().map(|it| it.results.as_str()).collect::<Vec<_>>())
+            .execute(&mut **tx)
+            .await?;
+        }
+        Tx::Sqlite(tx) => {
+            for row in rows {
+                sqlx::query(
+                    "INSERT INTO batch_result (batch_id, trust_id, first_ordinal, results) VALUES ($1, $2, $3, $4)
+                     ON CONFLICT (batch_id, first_ordinal) DO UPDATE SET results = excluded.results",
+                )
+                .bind(row.batch_id)
+                .bind(row.trust_id)
+                .bind(row.first_ordinal)
+                .bind(row.results)
+                .execute(&mut **tx)
+                .await?;
+            }
+        }
+    }
     Ok(())
 }
 
-/// The stretch of results that begins at the first kept after a line, or holds it; none at the end.
+/// Forgets some of the results of batches before one; says how many rows went.
+pub(crate) async fn forget_results(tx: &mut Tx, before: BatchId, most: i64) -> Result<u64> {
+    Ok(on!(tx, |c| sqlx::query(
+        "DELETE FROM batch_result WHERE (batch_id, first_ordinal) IN (
+             SELECT batch_id, first_ordinal FROM batch_result WHERE batch_id < $1
+             ORDER BY batch_id, first_ordinal LIMIT $2)"
+    )
+    .bind(before)
+    .bind(most)
+    .execute(c)
+    .await?
+    .rows_affected()))
+}
+
+/// The stretch of results that holds the one of a number, or begins at the first kept after it; none at the end.
 pub(crate) async fn results_from(
     tx: &mut Tx,
     batch_id: BatchId,
-    line: i32,
+    ordinal: u32,
 ) -> Result<Option<Vec<RecordResult>>> {
-    let text: Option<String> = on!(tx, |c| sqlx::query_scalar(
-        "SELECT results FROM batch_result WHERE batch_id = $1 AND first_line >= coalesce(
-             (SELECT max(first_line) FROM batch_result WHERE batch_id = $1 AND first_line <= $2), 0)
-         ORDER BY first_line LIMIT 1"
+    let found: Option<(i32, String)> = on!(tx, |c| {
+        sqlx::query_as(
+        "SELECT first_ordinal, results FROM batch_result WHERE batch_id = $1 AND first_ordinal >= coalesce(
+             (SELECT max(first_ordinal) FROM batch_result WHERE batch_id = $1 AND first_ordinal <= $2), 0)
+         ORDER BY first_ordinal LIMIT 1"
     )
     .bind(batch_id)
-    .bind(line)
+    .bind(i32::try_from(ordinal).map_err(Error::internal)?)
     .fetch_optional(c)
-    .await)?;
-    text.map(|it| serde_json::from_str(&it).map_err(Error::internal)).transpose()
-}
-
-impl TryFrom<Row> for Batch {
-    type Error = Error;
-
-    fn try_from(row: Row) -> Result<Self> {
-        let count = |it: i32| u32::try_from(it).map_err(Error::internal);
-        Ok(Self {
-            batch_id: row.batch_id,
-            feed_id: row.feed_id,
-            trust_id: row.trust_id,
-            state: row.state,
-            totals: Totals {
-                records: count(row.records)?,
-                accepted: count(row.accepted)?,
-                unchanged: count(row.unchanged)?,
-                corrected: count(row.corrected)?,
-                parked: count(row.parked)?,
-                rejected: count(row.rejected)?,
-            },
-            received_at: row.received_at,
-        })
+    .await
+    })?;
+    let Some((first, text)) = found else { return Ok(None) };
+    let mut results: Vec<RecordResult> = serde_json::from_str(&text).map_err(Error::internal)?;
+    for (it, ordinal) in results.iter_mut().zip(u32::try_from(first).map_err(Error::internal)?..) {
+        it.ordinal = ordinal;
     }
+    Ok(Some(results))
 }

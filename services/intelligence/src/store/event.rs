@@ -1,5 +1,7 @@
 //! The events of this service: how they are written, and what state they leave.
 
+pub(crate) mod batch;
+
 use contract::intelligence as pb;
 use db::{Migrations, Tx};
 use futures::future::BoxFuture;
@@ -9,7 +11,7 @@ use rpc::{Error, Result, Twin};
 use uuid::Uuid;
 
 use crate::{
-    domain::{Batch, BatchId, Feed, FeedId, Measure, Signal, SignalEvent, SignalId, Totals},
+    domain::{Feed, FeedId, Measure, Signal, SignalEvent, SignalId},
     store,
 };
 
@@ -24,20 +26,18 @@ pub(crate) fn feed_created(feed: &Feed, event_id: Uuid) -> Draft {
     Draft::new(event_id, feed.trust_id.0, format!("feed/{}", feed.feed_id), 1, &message)
 }
 
-pub(crate) fn batch_applied(batch: &Batch, event_id: Uuid) -> Draft {
-    let totals = &batch.totals;
-    let message = pb::BatchApplied {
-        batch_id: batch.batch_id.to_string(),
-        feed_id: batch.feed_id.to_string(),
-        state: batch.state.to_wire(),
-        records: totals.records,
-        accepted: totals.accepted,
-        unchanged: totals.unchanged,
-        corrected: totals.corrected,
-        parked: totals.parked,
-        rejected: totals.rejected,
+/// A school is named by another URN.
+pub(crate) fn school_renumbered(
+    (trust_id, school_id): (Uuid, &str),
+    (previous_urn, urn): (&str, &str),
+    (version, event_id): (u32, Uuid),
+) -> Draft {
+    let message = pb::SchoolRenumbered {
+        school_id: school_id.to_owned(),
+        previous_urn: previous_urn.to_owned(),
+        urn: urn.to_owned(),
     };
-    Draft::new(event_id, batch.trust_id.0, format!("batch/{}", batch.batch_id), 1, &message)
+    Draft::new(event_id, trust_id, format!("school/{school_id}"), version, &message)
 }
 
 pub(crate) fn signal_raised(signal: &Signal, event_id: Uuid) -> Draft {
@@ -75,13 +75,13 @@ pub(crate) fn signal_moved(signal: &Signal, event: SignalEvent, event_id: Uuid) 
     Ok(draft.with_texts(rationale))
 }
 
-/// Feeds, batches and signals, as the journal tells of them.
+/// Feeds, mappings, batches and signals, as the journal tells of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct State;
 
 impl Projection for State {
     fn tables(&self) -> &'static [&'static str] {
-        &["signal", "batch", "feed_school", "feed"]
+        &["school_change", "signal", "batch", "mapping", "feed_school", "feed"]
     }
 
     fn schema(&self) -> Migrations {
@@ -90,10 +90,13 @@ impl Projection for State {
 
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {
         Box::pin(async move {
-            for event in events {
-                project(tx, event).await?;
+            let mut batches = batch::Batches::default();
+            for (index, event) in events.iter().enumerate() {
+                if !batches.take(index, event)? {
+                    project(tx, event).await?;
+                }
             }
-            Ok(())
+            batches.write(tx, events).await
         })
     }
 }
@@ -101,12 +104,16 @@ impl Projection for State {
 async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {
     if let Some(it) = event.decode::<pb::FeedCreated>()? {
         store::feed::insert(tx, &feed(event, &it)?).await
-    } else if let Some(it) = event.decode::<pb::BatchApplied>()? {
-        store::batch::insert(tx, &batch(event, &it)?).await
+    } else if let Some(it) = event.decode::<pb::MappingSaved>()? {
+        store::mapping::put(tx, event, it).await
     } else if let Some(it) = event.decode::<pb::SignalRaised>()? {
         store::signal::insert(tx, &raised(event, it)?).await
     } else if let Some(it) = event.decode::<pb::SignalMoved>()? {
         moved(tx, event, &it).await
+    } else if let Some(it) = event.decode::<pb::SchoolRenumbered>()? {
+        let (trust_id, school_id) = (TrustId(event.trust_id), SchoolId(id(&it.school_id)?));
+        let urns = (it.previous_urn.as_str(), it.urn.as_str());
+        store::change::renumber(tx, trust_id, event.position, school_id, urns).await
     } else {
         Err(Error::internal(format!("{} is not an event of this service", event.kind)))
     }
@@ -122,25 +129,6 @@ fn feed(event: &Recorded, it: &pb::FeedCreated) -> Result<Feed> {
         school_ids: it.school_ids.iter().map(|it| id(it).map(SchoolId)).collect::<Result<_>>()?,
         version: event.version,
         created_at: event.recorded_at,
-    })
-}
-
-/// The batch an event tells of; how the state was recorded also says whether it was a dry run.
-pub(crate) fn batch(event: &Recorded, it: &pb::BatchApplied) -> Result<Batch> {
-    Ok(Batch {
-        batch_id: BatchId(id(&it.batch_id)?),
-        feed_id: FeedId(id(&it.feed_id)?),
-        trust_id: TrustId(event.trust_id),
-        state: Twin::told(it.state)?,
-        totals: Totals {
-            records: it.records,
-            accepted: it.accepted,
-            unchanged: it.unchanged,
-            corrected: it.corrected,
-            parked: it.parked,
-            rejected: it.rejected,
-        },
-        received_at: event.recorded_at,
     })
 }
 

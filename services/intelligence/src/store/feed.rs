@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use db::{Tx, on};
@@ -30,6 +30,16 @@ pub(crate) async fn get(tx: &mut Tx, feed_id: FeedId) -> Result<Option<Feed>> {
         Some(row) => with_schools(tx, row).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// The versions of those of the feeds that there are.
+pub(crate) async fn versions(tx: &mut Tx, feeds: &[FeedId]) -> Result<HashMap<FeedId, u32>> {
+    let ids: Vec<_> = feeds.iter().map(|it| it.0).collect();
+    let sql = "SELECT feed_id, version FROM feed WHERE feed_id = ANY($1)";
+    let rows: Vec<(FeedId, i32)> = db::fetch_any(tx, sql, &ids).await?;
+    rows.into_iter()
+        .map(|(id, version)| Ok((id, u32::try_from(version).map_err(Error::internal)?)))
+        .collect()
 }
 
 /// A trust's feeds after one of them, by id.

@@ -1,11 +1,25 @@
 //! Every SQL statement of this service, one file per table.
 
 pub(crate) mod batch;
-pub(crate) mod enrolment;
+pub(crate) mod cell;
+pub(crate) mod change;
 pub(crate) mod event;
+pub(crate) mod fact;
 pub(crate) mod feed;
+pub(crate) mod mapping;
+pub(crate) mod parked;
+#[cfg(test)]
+pub(crate) mod plain;
 pub(crate) mod pupil;
+mod range;
 pub(crate) mod register;
+pub(crate) mod roll;
 pub(crate) mod school;
 pub(crate) mod signal;
+pub(crate) mod snapshot;
 pub(crate) mod tally;
+pub(crate) mod unit;
+pub(crate) mod week;
+pub(crate) mod work;
+
+pub(crate) use range::Range;

@@ -1,91 +1,77 @@
-use std::collections::HashMap;
-
 use db::{Tx, on};
 use identity::TrustId;
 use rpc::{Error, Result};
 
-/// A pupil's id as a vendor gave it, hashed with the trust's key.
-pub(crate) type Hash = [u8; 16];
+use crate::domain::Hash;
 
-/// The numbers of those pupils that have one. Many at once, which each dialect has its own way to ask.
-pub(crate) async fn numbers(
+/// Which of these pupils a vendor told of in a record of their own. Many at once, which each dialect has its own way
+/// to ask.
+pub(crate) async fn told_of(
     tx: &mut Tx,
-    trust_id: TrustId,
-    hashes: &[Hash],
-) -> Result<HashMap<Hash, i32>> {
-    let rows: Vec<(Vec<u8>, i32)> = match tx {
+    pupils: &[(TrustId, Hash)],
+) -> Result<Vec<(TrustId, Hash)>> {
+    if pupils.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(TrustId, Vec<u8>)> = match tx {
         Tx::Sqlite(tx) => {
-            let hashes: Vec<_> = hashes.iter().map(hex).collect();
+            let rows: Vec<_> =
+                pupils.iter().map(|it| (it.0.0.simple().to_string(), hex(&it.1))).collect();
             sqlx::query_as(
-                "SELECT hash, number FROM pupil
-                 WHERE trust_id = $1 AND hash IN (SELECT unhex(value) FROM json_each($2))",
+                "SELECT trust_id, hash FROM json_each($1) CROSS JOIN pupil
+                     ON trust_id = unhex(value ->> 0) AND hash = unhex(value ->> 1)",
             )
-            .bind(trust_id)
-            .bind(serde_json::to_string(&hashes).map_err(Error::internal)?)
+            .bind(serde_json::to_string(&rows).map_err(Error::internal)?)
             .fetch_all(&mut **tx)
             .await?
         }
-        Tx::Postgres(tx) => {
-            sqlx::query_as("SELECT hash, number FROM pupil WHERE trust_id = $1 AND hash = ANY($2)")
-                .bind(trust_id)
-                .bind(hashes.iter().map(|it| it.to_vec()).collect::<Vec<_>>())
-                .fetch_all(&mut **tx)
-                .await?
-        }
+        Tx::Postgres(tx) => sqlx::query_as(
+            "SELECT trust_id, hash FROM unnest($1::uuid[], $2::bytea[]) AS asked (trust_id, hash)
+                 JOIN pupil USING (trust_id, hash)",
+        )
+        .bind(pupils.iter().map(|it| it.0.0).collect::<Vec<_>>())
+        .bind(pupils.iter().map(|it| it.1.as_slice()).collect::<Vec<_>>())
+        .fetch_all(&mut **tx)
+        .await?,
     };
-    rows.into_iter()
-        .map(|(hash, number)| match Hash::try_from(hash) {
-            Ok(hash) => Ok((hash, number)),
-            Err(_) => Err(Error::internal("a pupil's hash has another length")),
-        })
-        .collect()
+    let short = |_| Error::internal("a pupil's hash has another length");
+    rows.into_iter().map(|(trust_id, it)| Ok((trust_id, it.try_into().map_err(short)?))).collect()
 }
 
-/// The highest number in use; 0 in a trust without pupils.
-pub(crate) async fn last_number(tx: &mut Tx, trust_id: TrustId) -> Result<i32> {
-    Ok(on!(tx, |c| sqlx::query_scalar(
-        "SELECT coalesce(max(number), 0) FROM pupil WHERE trust_id = $1"
-    )
-    .bind(trust_id)
-    .fetch_one(c)
-    .await)?)
-}
-
-pub(crate) async fn insert(tx: &mut Tx, trust_id: TrustId, pupils: &[(i32, Hash)]) -> Result<()> {
+/// Keeps pupils, each with the journal's position of the push that told of it.
+pub(crate) async fn insert_all(tx: &mut Tx, pupils: &[(TrustId, Hash, i64)]) -> Result<()> {
     match tx {
         Tx::Sqlite(tx) => {
-            let rows: Vec<_> = pupils.iter().map(|(number, hash)| (number, hex(hash))).collect();
+            for (trust_id, hash, changed) in pupils {
+                sqlx::query("INSERT INTO pupil (trust_id, hash, changed) VALUES ($1, $2, $3)")
+                    .bind(trust_id)
+                    .bind(hash.as_slice())
+                    .bind(changed)
+                    .execute(&mut **tx)
+                    .await?;
+            }
+        }
+        Tx::Postgres(tx) if !pupils.is_empty() => {
             sqlx::query(
-                "INSERT INTO pupil (trust_id, number, hash)
-                 SELECT $1, value ->> 0, unhex(value ->> 1) FROM json_each($2)",
+                "INSERT INTO pupil (trust_id, hash, changed)
+                 SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bigint[])",
             )
-            .bind(trust_id)
-            .bind(serde_json::to_string(&rows).map_err(Error::internal)?)
+            .bind(pupils.iter().map(|it| it.0.0).collect::<Vec<_>>())
+            .bind(pupils.iter().map(|it| it.1.as_slice()).collect::<Vec<_>>())
+            .bind(pupils.iter().map(|it| it.2).collect::<Vec<_>>())
             .execute(&mut **tx)
             .await?;
         }
-        Tx::Postgres(tx) => {
-            let (numbers, hashes): (Vec<_>, Vec<_>) =
-                pupils.iter().map(|(number, hash)| (*number, hash.to_vec())).unzip();
-            sqlx::query(
-                "INSERT INTO pupil (trust_id, number, hash)
-                 SELECT $1, number, hash FROM unnest($2::integer[], $3::bytea[]) AS new (number, hash)",
-            )
-            .bind(trust_id)
-            .bind(numbers)
-            .bind(hashes)
-            .execute(&mut **tx)
-            .await?;
-        }
+        Tx::Postgres(_) => {}
     }
     Ok(())
 }
 
 /// Forgets the hash, so that nothing leads back to the pupil.
-pub(crate) async fn delete(tx: &mut Tx, trust_id: TrustId, number: i32) -> Result<()> {
-    on!(tx, |c| sqlx::query("DELETE FROM pupil WHERE trust_id = $1 AND number = $2")
+pub(crate) async fn delete(tx: &mut Tx, trust_id: TrustId, pupil: &Hash) -> Result<()> {
+    on!(tx, |c| sqlx::query("DELETE FROM pupil WHERE trust_id = $1 AND hash = $2")
         .bind(trust_id)
-        .bind(number)
+        .bind(pupil.as_slice())
         .execute(c)
         .await
         .map(drop))?;
@@ -94,4 +80,66 @@ pub(crate) async fn delete(tx: &mut Tx, trust_id: TrustId, number: i32) -> Resul
 
 fn hex(hash: &Hash) -> String {
     format!("{:032x}", u128::from_be_bytes(*hash))
+}
+
+/// Names a pupil otherwise who was told of in a record of their own.
+pub(crate) async fn rename(
+    tx: &mut Tx,
+    trust_id: TrustId,
+    pupil: &Hash,
+    new_pupil: &Hash,
+) -> Result<()> {
+    on!(tx, |c| {
+        sqlx::query(
+        "UPDATE pupil SET hash = $3 WHERE trust_id = $1 AND hash = $2
+             AND NOT EXISTS (SELECT 1 FROM pupil AS other WHERE other.trust_id = $1 AND other.hash = $3)"
+    )
+    .bind(trust_id)
+    .bind(pupil.as_slice())
+    .bind(new_pupil.as_slice())
+    .execute(c)
+    .await
+    .map(drop)
+    })?;
+    delete(tx, trust_id, pupil).await
+}
+
+/// What pupils of these trusts are named now: trust, before, now.
+pub(crate) async fn aliases(tx: &mut Tx, trusts: &[TrustId]) -> Result<Vec<(TrustId, Hash, Hash)>> {
+    let ids: Vec<_> = trusts.iter().map(|it| it.0).collect();
+    let sql = "SELECT trust_id, pupil, new_pupil FROM pupil_alias WHERE trust_id = ANY($1)";
+    let rows: Vec<(TrustId, Vec<u8>, Vec<u8>)> = db::fetch_any(tx, sql, &ids).await?;
+    let hash = |it: Vec<u8>| Hash::try_from(it).map_err(|_| Error::internal("a hash has 16 bytes"));
+    rows.into_iter().map(|(trust, old, new)| Ok((trust, hash(old)?, hash(new)?))).collect()
+}
+
+/// Keeps that a pupil is named otherwise since a position.
+pub(crate) async fn alias(
+    tx: &mut Tx,
+    trust_id: TrustId,
+    (pupil, new_pupil): (&Hash, &Hash),
+    changed: i64,
+) -> Result<()> {
+    on!(tx, |c| sqlx::query(
+        "INSERT INTO pupil_alias (trust_id, pupil, new_pupil, changed) VALUES ($1, $2, $3, $4)"
+    )
+    .bind(trust_id)
+    .bind(pupil.as_slice())
+    .bind(new_pupil.as_slice())
+    .bind(changed)
+    .execute(c)
+    .await
+    .map(drop))?;
+    Ok(())
+}
+
+/// Forgets that a pupil is named otherwise.
+pub(crate) async fn forget_alias(tx: &mut Tx, trust_id: TrustId, pupil: &Hash) -> Result<()> {
+    on!(tx, |c| sqlx::query("DELETE FROM pupil_alias WHERE trust_id = $1 AND pupil = $2")
+        .bind(trust_id)
+        .bind(pupil.as_slice())
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
 }

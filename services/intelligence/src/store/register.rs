@@ -1,93 +1,123 @@
 use chrono::NaiveDate;
-use db::{Tx, on};
-use identity::SchoolId;
+use db::Tx;
+use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
 
+use super::range::{self, Range};
 use crate::domain::{Register, Session, Slot};
 
-pub(crate) async fn get(tx: &mut Tx, slot: &Slot) -> Result<Option<Register>> {
-    let marks: Option<Vec<u8>> = on!(tx, |c| sqlx::query_scalar(
-        "SELECT marks FROM register WHERE school_id = $1 AND date = $2 AND session = $3"
-    )
-    .bind(slot.school_id)
-    .bind(slot.date)
-    .bind(slot.session)
-    .fetch_optional(c)
-    .await)?;
-    marks.as_deref().map(decode).transpose()
-}
-
-/// A school's registers from one day to another.
-pub(crate) async fn between(
-    tx: &mut Tx,
+#[derive(sqlx::FromRow)]
+struct Row {
     school_id: SchoolId,
-    from: NaiveDate,
-    to: NaiveDate,
-) -> Result<Vec<(Slot, Register)>> {
-    let rows = on!(tx, |c| sqlx::query_as(
-        "SELECT date, session, marks FROM register
-         WHERE school_id = $1 AND date BETWEEN $2 AND $3 ORDER BY date, session"
-    )
-    .bind(school_id)
-    .bind(from)
-    .bind(to)
-    .fetch_all(c)
-    .await)?;
-    unpack(school_id, rows)
+    date: NaiveDate,
+    session: Session,
+    first_index: i32,
+    marks: Vec<u8>,
 }
 
-/// A school's registers in which marks wait for an enrolment.
-pub(crate) async fn waiting(tx: &mut Tx, school_id: SchoolId) -> Result<Vec<(Slot, Register)>> {
-    let rows = on!(tx, |c| sqlx::query_as(
-        "SELECT date, session, marks FROM register WHERE school_id = $1 AND waiting > 0"
-    )
-    .bind(school_id)
-    .fetch_all(c)
-    .await)?;
-    unpack(school_id, rows)
-}
+/// A register to be stored: where, whose, and the journal's position of the push that changed it.
+pub(crate) type Changed<'a> = (Slot, TrustId, &'a Register, i64);
 
-/// Stores a register; one without marks is none.
-pub(crate) async fn put(tx: &mut Tx, slot: &Slot, register: &Register) -> Result<()> {
-    if register.entries().is_empty() {
-        on!(tx, |c| sqlx::query(
-            "DELETE FROM register WHERE school_id = $1 AND date = $2 AND session = $3"
-        )
-        .bind(slot.school_id)
-        .bind(slot.date)
-        .bind(slot.session)
-        .execute(c)
-        .await
-        .map(drop))?;
-        return Ok(());
+/// The registers of some schools and days. No day of a school may lie in two of the ranges.
+pub(crate) async fn within(tx: &mut Tx, ranges: &[Range]) -> Result<Vec<(Slot, Register)>> {
+    if ranges.is_empty() {
+        return Ok(Vec::new());
     }
-    let waiting = i32::try_from(register.waiting()).map_err(Error::internal)?;
-    on!(tx, |c| sqlx::query(
-        "INSERT INTO register (school_id, date, session, waiting, marks)
-         VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (school_id, date, session)
-         DO UPDATE SET waiting = excluded.waiting, marks = excluded.marks"
+    let rows: Vec<Row> = match tx {
+        Tx::Sqlite(tx) => {
+            sqlx::query_as(
+                "SELECT school_id, date, session, first_index, marks
+                 FROM json_each($1) CROSS JOIN register ON school_id = unhex(value ->> 0)
+                     AND date BETWEEN value ->> 1 AND value ->> 2",
+            )
+            .bind(range::json(ranges)?)
+            .fetch_all(&mut **tx)
+            .await?
+        }
+        Tx::Postgres(tx) => {
+            let (schools, from, to) = range::arrays(ranges);
+            sqlx::query_as(
+                "SELECT register.school_id, date, session, first_index, marks
+                 FROM unnest($1::uuid[], $2::date[], $3::date[]) AS asked (school_id, first_day, last_day)
+                 JOIN register ON register.school_id = asked.school_id
+                     AND date BETWEEN first_day AND last_day",
+            )
+            .bind(schools)
+            .bind(from)
+            .bind(to)
+            .fetch_all(&mut **tx)
+            .await?
+        }
+    };
+    rows.into_iter()
+        .map(|it| {
+            let slot = Slot { school_id: it.school_id, date: it.date, session: it.session };
+            let first = u32::try_from(it.first_index).map_err(Error::internal)?;
+            let register = Register::decode(first, &it.marks);
+            Ok((slot, register.ok_or_else(|| Error::internal("a register cannot be unpacked"))?))
+        })
+        .collect()
+}
+
+/// Stores registers; one without marks is none.
+pub(crate) async fn put_all(tx: &mut Tx, registers: &[Changed<'_>]) -> Result<()> {
+    let (kept, gone): (Vec<_>, Vec<_>) = registers.iter().partition(|it| !it.2.is_empty());
+    match tx {
+        Tx::Sqlite(tx) => {
+            for (slot, trust_id, register, changed) in &kept {
+                let (first, marks) = register.encode();
+                sqlx::query(
+                    "INSERT INTO register (school_id, date, session, trust_id, first_index, marks, changed)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)
+                     ON CONFLICT (school_id, date, session) DO UPDATE
+                     SET first_index = excluded.first_index, marks = excluded.marks, changed = excluded.changed",
+                )
+                .bind(slot.school_id)
+                .bind(slot.date)
+                .bind(slot.session)
+                .bind(trust_id)
+                .bind(first)
+                .bind(marks)
+                .bind(changed)
+                .execute(&mut **tx)
+                .await?;
+            }
+        }
+        Tx::Postgres(tx) if !kept.is_empty() => {
+            let packed: Vec<_> = kept.iter().map(|it| it.2.encode()).collect();
+            sqlx::query(
+                "INSERT INTO register (school_id, date, session, trust_id, first_index, marks, changed)
+                 SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[], $4::uuid[], $5::integer[], $6::bytea[], $7::bigint[])
+                 ON CONFLICT (school_id, date, session) DO UPDATE
+                 SET first_index = excluded.first_index, marks = excluded.marks, changed = excluded.changed",
+            )
+            .bind(kept.iter().map(|it| it.0.school_id.0).collect::<Vec<_>>())
+            .bind(kept.iter().map(|it| it.0.date).collect::<Vec<_>>())
+            .bind(kept.iter().map(|it| it.0.session.to_string()).collect::<Vec<_>>())
+            .bind(kept.iter().map(|it| it.1.0).collect::<Vec<_>>())
+            .bind(packed.iter().map(|it| i32::try_from(it.0)).collect::<Result<Vec<_>, _>>().map_err(Error::internal)?)
+            .bind(packed.iter().map(|it| it.1).collect::<Vec<_>>())
+            .bind(kept.iter().map(|it| it.3).collect::<Vec<_>>())
+            .execute(&mut **tx)
+            .await?;
+        }
+        Tx::Postgres(_) => {}
+    }
+    for (slot, ..) in gone {
+        delete(tx, &slot).await?;
+    }
+    Ok(())
+}
+
+async fn delete(tx: &mut Tx, slot: &Slot) -> Result<()> {
+    db::on!(tx, |c| sqlx::query(
+        "DELETE FROM register WHERE school_id = $1 AND date = $2 AND session = $3"
     )
     .bind(slot.school_id)
     .bind(slot.date)
     .bind(slot.session)
-    .bind(waiting)
-    .bind(register.encode())
     .execute(c)
     .await
     .map(drop))?;
     Ok(())
-}
-
-fn unpack(
-    school_id: SchoolId,
-    rows: Vec<(NaiveDate, Session, Vec<u8>)>,
-) -> Result<Vec<(Slot, Register)>> {
-    rows.into_iter()
-        .map(|(date, session, marks)| Ok((Slot { school_id, date, session }, decode(&marks)?)))
-        .collect()
-}
-
-fn decode(marks: &[u8]) -> Result<Register> {
-    Register::decode(marks).ok_or_else(|| Error::internal("a register cannot be unpacked"))
 }

@@ -1,152 +1,100 @@
 use chrono::NaiveDate;
-use db::{Tx, on};
+use db::Tx;
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
 
-use crate::domain::{PeriodKind, Sessions, Summary, Tally};
+use super::range::{self, Range};
+use crate::domain::{Folded, Tally};
 
 #[derive(sqlx::FromRow)]
 struct Row {
     school_id: SchoolId,
-    starts_on: NaiveDate,
-    possible: i64,
-    absent: i64,
-    pupils: i32,
-    persistent: i32,
-    severe: i32,
+    term: NaiveDate,
+    folded_to: NaiveDate,
+    cells: Vec<u8>,
 }
 
-/// What a school's tally of the period starting on a day comes to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Line {
-    pub school_id: SchoolId,
-    pub starts_on: NaiveDate,
-    pub summary: Summary,
-}
-
-pub(crate) async fn get(
+/// The tallies of some schools, of the terms that begin within the days asked for.
+pub(crate) async fn within(
     tx: &mut Tx,
-    school_id: SchoolId,
-    period: PeriodKind,
-    starts_on: NaiveDate,
-) -> Result<Option<Tally>> {
-    let cells: Option<Vec<u8>> = on!(tx, |c| sqlx::query_scalar(
-        "SELECT cells FROM tally WHERE school_id = $1 AND period = $2 AND starts_on = $3"
-    )
-    .bind(school_id)
-    .bind(period)
-    .bind(starts_on)
-    .fetch_optional(c)
-    .await)?;
-    cells.as_deref().map(decode).transpose()
+    ranges: &[Range],
+) -> Result<Vec<(SchoolId, NaiveDate, Folded)>> {
+    if ranges.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Row> = match tx {
+        Tx::Sqlite(tx) => {
+            sqlx::query_as(
+                "SELECT school_id, term, folded_to, cells
+                 FROM json_each($1) CROSS JOIN tally ON school_id = unhex(value ->> 0)
+                     AND term BETWEEN value ->> 1 AND value ->> 2",
+            )
+            .bind(range::json(ranges)?)
+            .fetch_all(&mut **tx)
+            .await?
+        }
+        Tx::Postgres(tx) => {
+            let (schools, from, to) = range::arrays(ranges);
+            sqlx::query_as(
+                "SELECT tally.school_id, term, folded_to, cells
+                 FROM unnest($1::uuid[], $2::date[], $3::date[]) AS asked (school_id, first_day, last_day)
+                 JOIN tally ON tally.school_id = asked.school_id
+                     AND term BETWEEN first_day AND last_day",
+            )
+            .bind(schools)
+            .bind(from)
+            .bind(to)
+            .fetch_all(&mut **tx)
+            .await?
+        }
+    };
+    rows.into_iter()
+        .map(|it| {
+            let tally = Tally::decode(&it.cells);
+            let tally = tally.ok_or_else(|| Error::internal("a tally cannot be unpacked"))?;
+            Ok((it.school_id, it.term, Folded { tally, to: it.folded_to }))
+        })
+        .collect()
 }
 
-/// Stores a tally with what it comes to; an empty one is none.
-pub(crate) async fn put(
+pub(crate) async fn put_all(
     tx: &mut Tx,
-    school_id: SchoolId,
-    period: PeriodKind,
-    starts_on: NaiveDate,
-    tally: &Tally,
+    tallies: &[(SchoolId, TrustId, NaiveDate, &Folded)],
 ) -> Result<()> {
-    if tally.is_empty() {
-        on!(tx, |c| sqlx::query(
-            "DELETE FROM tally WHERE school_id = $1 AND period = $2 AND starts_on = $3"
-        )
-        .bind(school_id)
-        .bind(period)
-        .bind(starts_on)
-        .execute(c)
-        .await
-        .map(drop))?;
-        return Ok(());
+    match tx {
+        Tx::Sqlite(tx) => {
+            for (school_id, trust_id, term, folded) in tallies {
+                sqlx::query(
+                    "INSERT INTO tally (school_id, term, trust_id, folded_to, cells)
+                     VALUES ($1, $2, $3, $4, $5)
+                     ON CONFLICT (school_id, term)
+                     DO UPDATE SET folded_to = excluded.folded_to, cells = excluded.cells",
+                )
+                .bind(school_id)
+                .bind(term)
+                .bind(trust_id)
+                .bind(folded.to)
+                .bind(folded.tally.encode())
+                .execute(&mut **tx)
+                .await?;
+            }
+        }
+        Tx::Postgres(tx) if !tallies.is_empty() => {
+            sqlx::query(
+                "INSERT INTO tally (school_id, term, trust_id, folded_to, cells)
+                 SELECT * FROM unnest($1::uuid[], $2::date[], $3::uuid[], $4::date[], $5::bytea[])
+                 ON CONFLICT (school_id, term)
+                 DO UPDATE SET folded_to = excluded.folded_to, cells = excluded.cells",
+            )
+            .bind(tallies.iter().map(|it| it.0.0).collect::<Vec<_>>())
+            .bind(tallies.iter().map(|it| it.2).collect::<Vec<_>>())
+            .bind(tallies.iter().map(|it| it.1.0).collect::<Vec<_>>())
+            .bind(tallies.iter().map(|it| it.3.to).collect::<Vec<_>>())
+            .bind(tallies.iter().map(|it| it.3.tally.encode()).collect::<Vec<_>>())
+            .execute(&mut **tx)
+            .await?;
+        }
+        Tx::Postgres(_) => {}
     }
-    let summary = tally.summary();
-    on!(tx, |c| {
-        sqlx::query(
-        "INSERT INTO tally (school_id, period, starts_on, possible, absent, pupils, persistent, severe, cells)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (school_id, period, starts_on) DO UPDATE
-         SET possible = excluded.possible, absent = excluded.absent, pupils = excluded.pupils,
-             persistent = excluded.persistent, severe = excluded.severe, cells = excluded.cells"
-    )
-    .bind(school_id)
-    .bind(period)
-    .bind(starts_on)
-    .bind(i64::try_from(summary.sessions.possible).map_err(Error::internal)?)
-    .bind(i64::try_from(summary.sessions.absent).map_err(Error::internal)?)
-    .bind(i32::try_from(summary.pupils).map_err(Error::internal)?)
-    .bind(i32::try_from(summary.persistently_absent).map_err(Error::internal)?)
-    .bind(i32::try_from(summary.severely_absent).map_err(Error::internal)?)
-    .bind(tally.encode())
-    .execute(c)
-    .await
-    .map(drop)
-    })?;
     Ok(())
-}
-
-/// What the tallies of a trust's schools come to, for periods starting on or between two days.
-pub(crate) async fn of_trust(
-    tx: &mut Tx,
-    trust_id: TrustId,
-    period: PeriodKind,
-    from: NaiveDate,
-    to: NaiveDate,
-) -> Result<Vec<Line>> {
-    let rows: Vec<Row> = on!(tx, |c| sqlx::query_as(
-        "SELECT tally.school_id, starts_on, possible, absent, pupils, persistent, severe
-         FROM school JOIN tally ON tally.school_id = school.school_id
-         WHERE trust_id = $1 AND period = $2 AND starts_on BETWEEN $3 AND $4 ORDER BY starts_on"
-    )
-    .bind(trust_id)
-    .bind(period)
-    .bind(from)
-    .bind(to)
-    .fetch_all(c)
-    .await)?;
-    rows.into_iter().map(Line::try_from).collect()
-}
-
-/// The latest weeks of a school that start before a day, newest first.
-pub(crate) async fn weeks_before(
-    tx: &mut Tx,
-    school_id: SchoolId,
-    before: NaiveDate,
-    limit: usize,
-) -> Result<Vec<Line>> {
-    let rows: Vec<Row> = on!(tx, |c| sqlx::query_as(
-        "SELECT school_id, starts_on, possible, absent, pupils, persistent, severe
-         FROM tally WHERE school_id = $1 AND period = $2 AND starts_on < $3
-         ORDER BY starts_on DESC LIMIT $4"
-    )
-    .bind(school_id)
-    .bind(PeriodKind::Week)
-    .bind(before)
-    .bind(i64::try_from(limit).map_err(Error::internal)?)
-    .fetch_all(c)
-    .await)?;
-    rows.into_iter().map(Line::try_from).collect()
-}
-
-impl TryFrom<Row> for Line {
-    type Error = Error;
-
-    fn try_from(row: Row) -> Result<Self> {
-        let sessions = Sessions {
-            possible: u64::try_from(row.possible).map_err(Error::internal)?,
-            absent: u64::try_from(row.absent).map_err(Error::internal)?,
-        };
-        let summary = Summary {
-            sessions,
-            pupils: u32::try_from(row.pupils).map_err(Error::internal)?,
-            persistently_absent: u32::try_from(row.persistent).map_err(Error::internal)?,
-            severely_absent: u32::try_from(row.severe).map_err(Error::internal)?,
-        };
-        Ok(Self { school_id: row.school_id, starts_on: row.starts_on, summary })
-    }
-}
-
-fn decode(cells: &[u8]) -> Result<Tally> {
-    Tally::decode(cells).ok_or_else(|| Error::internal("a tally cannot be unpacked"))
 }

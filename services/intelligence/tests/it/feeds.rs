@@ -1,13 +1,14 @@
 use serde_json::json;
 use testkit::{Caller, Database, json, problem};
 
-use crate::world::{OTHER_URN, URN, World, details};
+use crate::world::{OTHER_URN, URN, World, details, enrolment};
 
 testkit::both!(
     a_feed_is_made_read_and_listed,
     a_feed_names_schools_by_any_number_and_answers_with_the_urn_of_today,
     wrong_feeds_are_refused_with_every_fault,
     nobody_sees_another_trusts_feeds,
+    a_feed_that_another_process_changed_is_looked_at_again,
 );
 
 async fn a_feed_is_made_read_and_listed(database: Database) {
@@ -77,4 +78,30 @@ async fn nobody_sees_another_trusts_feeds(database: Database) {
         let path = format!("/v1/trusts/{}/{list}", world.trust_id);
         assert_eq!(problem(&stranger.get(&world.rest, &path).await), "NOT_FOUND", "{list}");
     }
+}
+
+async fn a_feed_that_another_process_changed_is_looked_at_again(database: Database) {
+    let world = World::new(&database).await;
+    let kept = world.feed(&json!([])).await;
+    let push = async |feed: &str, pupil: &str| {
+        let path = format!("/v1/feeds/{feed}/batches");
+        let body = json!({"records": [enrolment(URN, pupil, 3)]});
+        world.vendor().post(&world.rest, &path, body).await
+    };
+    for feed in [&world.feed_id, &kept] {
+        assert_eq!(push(feed, "p1").await.status, 202);
+    }
+    // The older one is given to another client.
+    let change = "UPDATE feed SET client_id = 'another', version = 2
+                  WHERE feed_id = (SELECT min(CAST(feed_id AS text)) FROM feed)";
+    let change = match &database {
+        Database::Sqlite(_) => change.replace("CAST(feed_id AS text)", "feed_id"),
+        Database::Postgres { .. } => change.replace("feed_id = (", "CAST(feed_id AS text) = ("),
+    };
+    database.as_owner(intelligence::NAME, &[&change]).await.unwrap();
+    let (changed, unchanged) = tokio::join!(push(&world.feed_id, "p2"), push(&kept, "p3"));
+    assert_eq!(changed.status, 503, "{changed:?}");
+    assert_eq!(unchanged.status, 202, "{unchanged:?}");
+    assert_eq!(push(&world.feed_id, "p2").await.status, 403);
+    assert_eq!(push(&kept, "p2").await.body["accepted"], 1, "nothing was entered before");
 }

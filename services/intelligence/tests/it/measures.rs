@@ -36,7 +36,7 @@ async fn absence_is_counted_by_pupil_and_period(database: Database) {
         records.push(whole(URN, date, "PM", 10, 0));
         let day = date.to_string();
         if number == 0 {
-            records.push(register(URN, &day, "AM", &[("p1", "O")]));
+            records.push(register(URN, &day, "AM", &[("p1", "U"), ("p3", "L")]));
         }
         records.push(register(URN, &day, "PM", &[("p2", "I"), ("p10", "X")]));
     }
@@ -46,12 +46,16 @@ async fn absence_is_counted_by_pupil_and_period(database: Database) {
         close(value(&world, "attendance", kind).await, 8900.0 / 95.0);
         close(value(&world, "persistent_absence", kind).await, 20.0);
         close(value(&world, "severe_absence", kind).await, 10.0);
+        close(value(&world, "authorised_absence", kind).await, 500.0 / 95.0);
+        close(value(&world, "unauthorised_absence", kind).await, 100.0 / 95.0);
+        close(value(&world, "lateness", kind).await, 200.0 / 95.0);
     }
     let query = format!("urn={URN}&periodKind=PERIOD_KIND_DAY&from=2025-11-17&to=2025-11-17");
     let day = world.observations(&query).await;
     let counts: Vec<_> =
         day.iter().map(|it| (it["numerator"].clone(), it["denominator"].clone())).collect();
-    assert_eq!(counts, [(json!(17), json!(19)), (json!(2), json!(10)), (json!(2), json!(10))]);
+    let expected = [(17, 19), (2, 10), (2, 10), (1, 19), (1, 19), (2, 19)];
+    assert_eq!(counts[..6], expected.map(|it| (json!(it.0), json!(it.1))));
 }
 
 async fn small_groups_are_hidden_with_what_would_reveal_them(database: Database) {
@@ -173,7 +177,15 @@ async fn measures_are_defined_and_questions_checked(database: Database) {
     let measures = world.get("measures").await.body;
     let keys: Vec<_> =
         measures["measures"].as_array().unwrap().iter().map(|it| it["measure"].clone()).collect();
-    assert_eq!(keys, ["attendance", "persistent_absence", "severe_absence"]);
+    let expected = [
+        "attendance",
+        "persistent_absence",
+        "severe_absence",
+        "authorised_absence",
+        "unauthorised_absence",
+        "lateness",
+    ];
+    assert_eq!(keys[..6], expected);
     wrong(&world.get("observations").await, "/periodKind");
     let ask = "observations?periodKind=PERIOD_KIND_DAY";
     wrong(&world.get(&format!("{ask}&measure=mood")).await, "/measure");

@@ -69,6 +69,16 @@ impl Facts {
         if chance.below(3) == 0 {
             enrolment["endsOn"] = json!(starts_on + chrono::Days::new(chance.below(9)));
         }
+        let held = (0..chance.below(3)).map(|_| {
+            let from = chance.day();
+            let mut held = json!({"flag": chance.one(&["sen_support", "ehcp", "disadvantaged"])});
+            if chance.below(2) == 0 {
+                held["startsOn"] = json!(from);
+                held["endsOn"] = json!(from + chrono::Days::new(chance.below(9)));
+            }
+            held
+        });
+        enrolment["characteristics"] = json!(held.collect::<Vec<_>>());
         let key = (urn, pupil, starts_on);
         if chance.below(6) == 0 {
             self.enrolments.remove(&key);
@@ -87,7 +97,7 @@ impl Facts {
         let mut marks = Vec::new();
         for number in first..first + count {
             let pupil = format!("p{}", number % PUPILS);
-            let code = chance.one(&["/", "/", "\\", "I", "O", "B", "X", "L"]);
+            let code = chance.one(&["/", "/", "\\", "I", "O", "B", "X", "L", "U"]);
             let deleted = chance.below(9) == 0;
             let key = (urn.clone(), date, session.clone(), pupil.clone());
             if deleted {
@@ -123,10 +133,8 @@ async fn picture(world: &World) -> Vec<Value> {
         ("TERM", "2024-09-01"),
         ("ACADEMIC_YEAR", "2024-09-01"),
     ] {
-        for groups in [true, false] {
-            let query = format!(
-                "periodKind=PERIOD_KIND_{kind}&byYearGroup={groups}&from={from}&to=2025-09-30"
-            );
+        for parts in ["byYearGroup=false", "byYearGroup=true", "byGroup=true", "group=not_sen"] {
+            let query = format!("periodKind=PERIOD_KIND_{kind}&{parts}&from={from}&to=2025-09-30");
             picture.extend(world.observations(&query).await);
         }
     }

@@ -65,6 +65,10 @@ impl World {
     pub(crate) async fn feed(&self, urns: &Value) -> String {
         let body = json!({"name": "Attendance", "clientId": "mis", "urns": urns, "kinds": [
             "RECORD_KIND_PUPIL", "RECORD_KIND_ENROLMENT", "RECORD_KIND_ATTENDANCE_REGISTER",
+            "RECORD_KIND_ASSESSMENT_RESULT", "RECORD_KIND_SUSPENSION", "RECORD_KIND_BEHAVIOUR_INCIDENT",
+            "RECORD_KIND_STAFF_MEMBER", "RECORD_KIND_STAFF_ABSENCE", "RECORD_KIND_COVER",
+            "RECORD_KIND_BUDGET_LINE", "RECORD_KIND_OBSERVATION",
+            "RECORD_KIND_PUPIL_KEY_CHANGE",
         ]});
         let path = format!("/v1/trusts/{}/feeds", self.trust_id);
         let answer = self.admin().post(&self.rest, &path, body).await;
@@ -150,10 +154,11 @@ impl World {
         };
         let ctx = Ctx::system(intelligence::NAME);
         let context = ctx.clone();
+        let follower = RegistryFollower::new(self.app.journal().clone());
         self.app
             .journal()
             .write(&ctx, move |tx| {
-                Box::pin(async move { RegistryFollower.handle(tx, &context, &event).await })
+                Box::pin(async move { follower.handle(tx, &context, &event).await })
             })
             .await
             .unwrap();
@@ -182,6 +187,13 @@ pub(crate) fn enrolments(
     year_group: i32,
 ) -> Vec<Value> {
     pupils.map(|it| enrolment(urn, &format!("p{it}"), year_group)).collect()
+}
+
+/// The same with characteristics, each by its code.
+pub(crate) fn with(mut enrolment: Value, characteristics: &[&str]) -> Value {
+    let held: Vec<_> = characteristics.iter().map(|it| json!({"flag": it})).collect();
+    enrolment["enrolment"]["characteristics"] = json!(held);
+    enrolment
 }
 
 pub(crate) fn register(urn: &str, date: &str, session: &str, marks: &[(&str, &str)]) -> Value {

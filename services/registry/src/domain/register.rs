@@ -3,7 +3,7 @@
 //! The outcome follows from the register as a whole, never from the order in which its files arrived: a school that
 //! left because it closed is looked at again whenever the register has grown.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use identity::{GroupUid, SchoolId, TrustId, Urn};
@@ -48,14 +48,25 @@ pub(crate) struct Register {
 /// Decides what the register changes: first what leaves or goes on as another, then what joins.
 pub(crate) fn reconcile(
     trusts: &[Trust],
-    schools: Vec<School>,
+    mut schools: Vec<School>,
     register: &Register,
     today: NaiveDate,
     new_id: impl FnMut() -> SchoolId,
 ) -> Vec<Step> {
     let in_use = register.in_use.clone();
-    let mut work = Work { schools, register, in_use, today, new_id, steps: Vec::new() };
-    work.schools.sort_by(|a, b| a.urn().cmp(b.urn()));
+    let mut work = Work {
+        schools: Vec::new(),
+        places: HashMap::new(),
+        named: HashMap::new(),
+        members: HashMap::new(),
+        register,
+        in_use,
+        today,
+        new_id,
+        steps: Vec::new(),
+    };
+    schools.sort_by(|a, b| a.urn().cmp(b.urn()));
+    work.take_up(schools);
     for trust in trusts {
         let ids: Vec<SchoolId> = work.of(trust.trust_id).map(|it| it.school_id).collect();
         for school_id in ids {
@@ -69,7 +80,12 @@ pub(crate) fn reconcile(
 }
 
 struct Work<'r, F> {
+    /// By URN as they were at first, newcomers behind them.
     schools: Vec<School>,
+    /// Where each school is, those that have or had a URN, and those of each trust: England has 22,000.
+    places: HashMap<SchoolId, usize>,
+    named: HashMap<Urn, BTreeSet<usize>>,
+    members: HashMap<TrustId, BTreeSet<usize>>,
     register: &'r Register,
     in_use: HashSet<SchoolId>,
     today: NaiveDate,
@@ -78,15 +94,42 @@ struct Work<'r, F> {
 }
 
 impl<F: FnMut() -> SchoolId> Work<'_, F> {
+    fn take_up(&mut self, schools: Vec<School>) {
+        self.schools.clear();
+        self.places.clear();
+        self.named.clear();
+        self.members.clear();
+        for school in schools {
+            self.add(school);
+        }
+    }
+
+    fn add(&mut self, school: School) {
+        let place = self.schools.len();
+        self.places.insert(school.school_id, place);
+        self.named.entry(school.urn().clone()).or_default().insert(place);
+        self.members.entry(school.trust_id).or_default().insert(place);
+        self.schools.push(school);
+    }
+
+    fn by_id(&self, school_id: SchoolId) -> Option<&School> {
+        self.schools.get(*self.places.get(&school_id)?)
+    }
+
+    /// Schools that go by a URN.
+    fn by_urn(&self, urn: &Urn) -> impl Iterator<Item = &School> {
+        let places = self.named.get(urn).into_iter().flatten();
+        places.filter_map(|it| self.schools.get(*it)).filter(move |it| it.urn() == urn)
+    }
+
     fn of(&self, trust_id: TrustId) -> impl Iterator<Item = &School> {
-        self.schools.iter().filter(move |it| it.trust_id == trust_id)
+        let places = self.members.get(&trust_id).into_iter().flatten();
+        places.filter_map(|it| self.schools.get(*it))
     }
 
     /// Looks at a school that is here, or closed with nothing known to follow it.
     fn review(&mut self, trust: &Trust, school_id: SchoolId) {
-        let Some(school) = self.schools.iter().find(|it| it.school_id == school_id).cloned() else {
-            return;
-        };
+        let Some(school) = self.by_id(school_id).cloned() else { return };
         let Some(entry) = self.register.entries.get(school.urn()) else { return };
         let closed = entry.establishment.status == EstablishmentStatus::Closed;
         if closed && (school.is_here() || school.closed_without_successor()) {
@@ -138,7 +181,9 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
             let urn = into_urn.clone();
             let into = school.school_id;
             self.step(&there, since, Change::Merged { urn, into, into_urn });
-            self.schools.retain(|it| it.school_id != there.school_id);
+            let mut others = std::mem::take(&mut self.schools);
+            others.retain(|it| it.school_id != there.school_id);
+            self.take_up(others);
             self.convert(school, since, details);
         } else {
             let into = there.school_id;
@@ -167,11 +212,8 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
             ours || it.group_uid.is_none() || it.group_uid == trust.group_uid
         };
         let taken = |it: &Registered| {
-            self.schools.iter().any(|school| {
-                school.trust_id != trust.trust_id
-                    && school.is_here()
-                    && *school.urn() == it.establishment.urn
-            })
+            self.by_urn(&it.establishment.urn)
+                .any(|school| school.trust_id != trust.trust_id && school.is_here())
         };
         self.followers(urn).into_iter().find(|it| own(it) && !taken(it))
     }
@@ -215,7 +257,8 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
             let urn = &member.establishment.urn;
             let details = Details::from(&member.establishment);
             let joined_on = member.joined_on.or(member.establishment.opened_on);
-            match self.schools.iter().find(|it| it.is_here() && it.urn() == urn).cloned() {
+            let there = self.by_urn(urn).find(|it| it.is_here()).cloned();
+            match there {
                 // The memberships came later and say when it really joined.
                 Some(it) if it.trust_id == trust.trust_id => {
                     let known = member.joined_on.filter(|it| *it <= self.today);
@@ -234,7 +277,7 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
 
     /// The school that comes back, or a new one.
     fn newcomer(&mut self, trust: &Trust, details: &Details) -> School {
-        let back = self.of(trust.trust_id).find(|it| *it.urn() == details.urn).cloned();
+        let back = self.by_urn(&details.urn).find(|it| it.trust_id == trust.trust_id).cloned();
         back.unwrap_or_else(|| {
             let school = School {
                 school_id: (self.new_id)(),
@@ -245,7 +288,7 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
                 merged_into_urn: None,
                 version: 0,
             };
-            self.schools.push(school.clone());
+            self.add(school.clone());
             school
         })
     }
@@ -263,7 +306,10 @@ impl<F: FnMut() -> SchoolId> Work<'_, F> {
             effective_on,
             change,
         });
-        if let Some(it) = self.schools.iter_mut().find(|it| it.school_id == school.school_id) {
+        if let Some(place) = self.places.get(&school.school_id)
+            && let Some(it) = self.schools.get_mut(*place)
+        {
+            self.named.entry(after.urn().clone()).or_default().insert(*place);
             *it = after.clone();
         }
         after

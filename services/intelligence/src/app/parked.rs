@@ -1,0 +1,42 @@
+//! Records that wait for their pupils.
+
+use identity::TrustId;
+use rpc::{Ctx, Error, Page, Result, Scope};
+
+use super::App;
+use crate::{
+    domain::{BatchId, Parked, ParkedState},
+    store::{self, parked::Filter},
+};
+
+/// A parked record with its school's URN today.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedParked {
+    pub parked: Parked,
+    pub urn: String,
+}
+
+impl App {
+    /// Those of the caller's feeds; of all for whoever administers feeds.
+    pub(crate) async fn parked(
+        &self,
+        ctx: &Ctx,
+        trust_id: TrustId,
+        (number, state): (Option<&str>, Option<ParkedState>),
+        page: &Page<(BatchId, u32)>,
+    ) -> Result<Vec<NamedParked>> {
+        ctx.within(trust_id.0)?;
+        let mut tx = self.journal.db().read().await?;
+        let schools = store::school::of_trust(&mut tx, trust_id).await?;
+        let found = number.map(|it| schools.find(it)).transpose();
+        let school = found.map_err(|it| Error::new(it.reason, it.detail))?;
+        let own = (!ctx.caller.may(Scope::IntelligenceWrite)).then(|| ctx.caller.client_id.clone());
+        let filter = Filter { school_id: school.map(|it| it.school_id), state, client_id: own };
+        let found =
+            store::parked::of_trust(&mut tx, trust_id, &filter, page.after, page.limit()).await?;
+        let urn =
+            |it: &Parked| it.school_id.and_then(|it| schools.get(it)).map(|it| it.urn.clone());
+        let named = |parked: Parked| NamedParked { urn: urn(&parked).unwrap_or_default(), parked };
+        Ok(found.into_iter().map(named).collect())
+    }
+}
