@@ -64,6 +64,8 @@ enum Import {
         #[command(flatten)]
         settings: Overrides,
     },
+    /// Files of records into a feed of a running server; fails when any is rejected
+    Records(import::Plan),
 }
 
 #[derive(Debug, Subcommand)]
@@ -237,6 +239,8 @@ enum Bench {
         #[arg(long, env = "HEADWAY_NATS_URL", value_name = "URL")]
         nats_url: Option<String>,
     },
+    /// England's morning: every school's register over REST, beside COPY of the same marks
+    Ingest(bench::ingest::Plan),
     /// Registers of 30 marks over REST: time to acknowledgement
     Register {
         /// Registers to push
@@ -305,6 +309,7 @@ impl Cli {
             Command::Import(Import::Gias { file, settings }) => {
                 import::gias(&settings, &file).await
             }
+            Command::Import(Import::Records(plan)) => import::records(plan).await,
             Command::Client(Client::Create { name, trust, scope, days, settings }) => {
                 client::create(&settings, &name, trust, &scope, days)
             }
@@ -355,6 +360,7 @@ impl Bench {
                     bench::journal::Plan { database_url, message_db, seconds, rounds, transitions };
                 bench::journal::run(plan).await
             }
+            Self::Ingest(plan) => bench::ingest::run(plan).await,
             Self::Register { registers, callers, database_url } => {
                 bench::register(registers, callers, database_url).await
             }

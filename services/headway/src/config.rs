@@ -4,6 +4,7 @@ use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use host::Limits;
 use journal::proof::Settings;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -45,8 +46,26 @@ pub struct Config {
     pub log: String,
     pub log_json: bool,
     pub peers: Peers,
+    pub ingest: Ingest,
     pub journal: Proof,
     pub board: Board,
+    pub limits: Limits,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ingest {
+    pub workers: usize,
+    pub batch_bytes: u64,
+    pub batch_records: u32,
+}
+
+impl Ingest {
+    /// As the service takes it.
+    pub(crate) fn sizes(&self) -> intelligence::domain::Sizes {
+        let (bytes, records) = (self.batch_bytes, self.batch_records);
+        intelligence::domain::Sizes { bytes, records, ..Default::default() }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -196,6 +215,7 @@ mod tests {
         let config = Config::load(&Overrides::default(), None, None).unwrap();
         assert_eq!(config.listen.port(), 8080);
         assert_eq!(config.keys_dir(), PathBuf::from("headway-data/keys"));
+        assert_eq!(config.limits, Limits::default());
     }
 
     #[test]

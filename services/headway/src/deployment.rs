@@ -7,7 +7,7 @@ use axum::Router;
 use chrono::Duration;
 use dashboard::{Board, Peers};
 use db::{Access, Db, Migrations, Options};
-use host::{Limits, Part, front};
+use host::{Part, front};
 use journal::{Follower, Journal, Journals, Source};
 use metrics_exporter_prometheus::PrometheusHandle;
 use relay::Nats;
@@ -42,11 +42,11 @@ impl Deployment {
         let secrets = Secrets::open(&folder, config.journal.name.as_deref())
             .with_context(|| folder.display().to_string())?;
         let mut opened = Opened::default();
-        for service in Service::ALL.into_iter().filter(|it| only.is_none_or(|only| only == *it)) {
-            opened.open(config, service, &secrets).await?;
-        }
         if let Some(url) = &config.nats_url {
             opened.nats = Some(Nats::connect(url).await.context("nats_url")?);
+        }
+        for service in Service::ALL.into_iter().filter(|it| only.is_none_or(|only| only == *it)) {
+            opened.open(config, service, &secrets).await?;
         }
         let journals: Journals = opened.journals.iter().cloned().collect();
         let routes = std::mem::take(&mut opened.routes).add_service(journals.grpc());
@@ -86,6 +86,10 @@ impl Deployment {
         for follower in peers.followers()? {
             tasks.spawn(follower.run());
         }
+        if let Some(app) = &opened.intelligence {
+            tasks.spawn(app.work(config.ingest.workers));
+            tasks.spawn(app.clone().keep_house());
+        }
         for journal in &opened.journals {
             journal.attest(&settings);
             if let Some(nats) = &opened.nats {
@@ -94,7 +98,9 @@ impl Deployment {
         }
         let shared = shared.merge(peers.board()?.unwrap_or_else(landing));
         let Opened { parts, journals, .. } = opened;
-        let router = front(parts, shared, routes, secrets.tokens.clone(), metrics).await;
+        let router =
+            front(parts, shared, routes, secrets.tokens.clone(), metrics, config.limits).await;
+        let limits = config.limits;
         let task = tokio::spawn(async move {
             let closing = stop.clone();
             let open = journals.clone();
@@ -102,7 +108,7 @@ impl Deployment {
                 closing.cancelled().await;
                 open.iter().for_each(Journal::close);
             });
-            host::serve(listener, router, Limits::default(), stop).await;
+            host::serve(listener, router, limits, stop).await;
             // They end by themselves once the journals are closed, and give their leases back.
             let ended = async { while tasks.join_next().await.is_some() {} };
             drop(tokio::time::timeout(PARTING, ended).await);
@@ -148,7 +154,8 @@ impl Opened {
                 (app.journal().clone(), app.rest(), routes.add_service(app.grpc()))
             }
             Service::Intelligence => {
-                let app = intelligence::App::open(db.clone(), secrets.pupils.0);
+                let app = intelligence::App::open(db.clone(), secrets.pupils.0)
+                    .taking(config.ingest.sizes(), self.nats.as_ref().map(Nats::work));
                 let routes = routes.add_service(app.grpc());
                 let opened = (app.journal().clone(), app.rest(), routes);
                 self.intelligence = Some(app);

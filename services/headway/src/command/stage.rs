@@ -36,8 +36,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Imports the demonstration's register and creates its trust; waits until every service knows the schools.
     pub(crate) async fn raise(address: SocketAddr, secrets: &Secrets) -> Result<Self> {
-        let operator =
-            channel(address, secrets, "operator", None, &all_scopes().collect::<Vec<_>>())?;
+        let operator = operator(address, secrets)?;
         for file in [demo::REGISTER, demo::LINKS] {
             push(operator.clone(), file, &ProgressBar::hidden()).await?;
         }
@@ -53,8 +52,7 @@ impl Stage {
 
     /// The stage of a demonstration that was raised before.
     pub(crate) fn again(address: SocketAddr, secrets: &Secrets, trust_id: Uuid) -> Result<Self> {
-        let operator =
-            channel(address, secrets, "operator", None, &all_scopes().collect::<Vec<_>>())?;
+        let operator = operator(address, secrets)?;
         Ok(Self { trust_id, schools: Vec::new(), operator, address, secrets: secrets.clone() })
     }
 
@@ -134,6 +132,11 @@ impl Stage {
         }
         bail!("the intelligence service has not heard of the schools");
     }
+}
+
+/// A channel of those who run the platform: every trust, every scope.
+pub(crate) fn operator(address: SocketAddr, secrets: &Secrets) -> Result<Peer> {
+    channel(address, secrets, "operator", None, &all_scopes().collect::<Vec<_>>())
 }
 
 /// The schools of a trust.

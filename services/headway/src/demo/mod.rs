@@ -12,6 +12,7 @@ mod school;
 pub(crate) mod story;
 
 pub(crate) use plan::{Changes, Plan, Push};
+pub(crate) use random::Seed;
 pub(crate) use school::{School, Trend};
 
 /// The register as the trust finds it.

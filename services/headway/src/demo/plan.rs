@@ -157,6 +157,7 @@ impl Plan {
                 // Nobody knows yet who will leave.
                 ends_on: (pupil.until < self.today).then(|| pupil.until.to_string()),
                 deleted: false,
+                characteristics: Vec::new(),
             };
             Record {
                 external_id: format!("roll-{urn}-{year}-{number}"),

@@ -2,39 +2,39 @@
 
 /// The source of one draw. A seed for each thing that chance decides, so that no draw depends on how many came before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seed(u64);
+pub(crate) struct Seed(u64);
 
 impl Seed {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// The seed of a part: a school of a trust, a day of a school.
     #[must_use]
-    pub(super) const fn of(self, part: u64) -> Self {
+    pub(crate) const fn of(self, part: u64) -> Self {
         Self(mix(self.0 ^ mix(part)))
     }
 
     /// The seed of a part that has a name.
     #[must_use]
-    pub(super) fn named(self, name: &str) -> Self {
+    pub(crate) fn named(self, name: &str) -> Self {
         name.bytes().fold(self, |seed, byte| seed.of(byte.into()))
     }
 
     /// From 0 up to, but not including, 1.
-    pub(super) fn share(self) -> f64 {
+    pub(crate) fn share(self) -> f64 {
         let [a, b, c, d, ..] = mix(self.0).to_le_bytes();
         f64::from(u32::from_le_bytes([a, b, c, d])) / 4_294_967_296.0
     }
 
     /// From 0 up to, but not including, `end`; 0 where there is no such number.
-    pub(super) fn below(self, end: u32) -> u32 {
+    pub(crate) fn below(self, end: u32) -> u32 {
         let [a, b, c, d, ..] = mix(self.0).to_le_bytes();
         u32::from_le_bytes([a, b, c, d]).checked_rem(end).unwrap_or(0)
     }
 
     /// Near enough to a standard normal: never beyond three and a half.
-    pub(super) fn bell(self) -> f64 {
+    pub(crate) fn bell(self) -> f64 {
         let sum: f64 = mix(self.0)
             .to_le_bytes()
             .as_chunks::<2>()

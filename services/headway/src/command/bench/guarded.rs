@@ -36,7 +36,8 @@ pub(super) async fn run(
         database_url,
         ..Overrides::default()
     };
-    let config = Config::load(&overrides, Some(([127, 0, 0, 1], 0).into()), None)?;
+    let mut config = Config::load(&overrides, Some(([127, 0, 0, 1], 0).into()), None)?;
+    config.limits = config.limits.lifted();
     let stop = CancellationToken::new();
     let deployment = Deployment::open(&config, None).await?;
     let Serving { address, secrets, task } =

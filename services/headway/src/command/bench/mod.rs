@@ -2,6 +2,7 @@
 
 mod flush;
 mod guarded;
+pub(crate) mod ingest;
 pub(crate) mod journal;
 mod log;
 pub(crate) mod long;
@@ -47,7 +48,8 @@ pub(crate) async fn register(
     let folder = tempfile::tempdir()?;
     let data_dir = Some(folder.path().to_owned());
     let overrides = Overrides { data_dir, database_url, ..Overrides::default() };
-    let config = Config::load(&overrides, Some(([127, 0, 0, 1], 0).into()), None)?;
+    let mut config = Config::load(&overrides, Some(([127, 0, 0, 1], 0).into()), None)?;
+    config.limits = config.limits.lifted();
     let metrics = telemetry::start_metrics()?;
     let stop = CancellationToken::new();
     let deployment = Deployment::open(&config, None).await?;
@@ -183,7 +185,12 @@ fn milliseconds_at(sorted: &[Duration], permille: usize) -> f64 {
 
 /// Resident memory of a process; 0 where the system does not say.
 fn resident_kib(process: &str) -> u64 {
+    status_kib(process, "VmRSS:")
+}
+
+/// A line of a process's status; 0 where the system does not say.
+fn status_kib(process: &str, line: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
-    line.and_then(|it| it.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    let found = status.lines().find_map(|it| it.strip_prefix(line));
+    found.and_then(|it| it.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }

@@ -100,11 +100,13 @@ impl Server {
         let journals: Journals = [journal.clone()].into_iter().collect();
         let grpc = Routes::new(journals.grpc());
         let metrics = telemetry::start_metrics()?;
-        let router = front(Vec::new(), journals.rest(), grpc, secrets.tokens, metrics).await;
+        let limits = Limits::default().lifted();
+        let router =
+            front(Vec::new(), journals.rest(), grpc, secrets.tokens, metrics, limits).await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(host::serve(listener, router, Limits::default(), stop.clone()));
+        let task = tokio::spawn(host::serve(listener, router, limits, stop.clone()));
         Ok(Self { journal, address, token, stop, task })
     }
 

@@ -9,8 +9,8 @@ use host::telemetry;
 use indicatif::{ProgressBar, ProgressStyle};
 use rpc::{Peer, Reach, Scope};
 
-use super::say;
 use crate::{
+    command::say,
     config::{Config, Overrides, Service},
     deployment::Deployment,
 };
