@@ -120,6 +120,28 @@ async fn a_python_client_finishes_the_flow() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+#[tokio::test]
+async fn the_conformance_kit_passes_it() {
+    let demo = Demo::start().await;
+    let told = |it: &Value| it.as_str().unwrap().to_owned();
+    let trust = told(&demo.told["trustId"]);
+    let reader = token(demo.folder.path(), "reader", Some(&trust), &["records:read"]);
+    let arguments = [
+        ("--trust", trust),
+        ("--read-token", reader),
+        ("--url", told(&demo.told["url"])),
+        ("--token", told(&demo.told["vendor"]["token"])),
+        ("--feed", told(&demo.told["feedId"])),
+        ("--urn", told(&demo.told["urn"])),
+    ];
+    let arguments: Vec<_> =
+        arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
+    let output = crate::conformance::kit(&["-m", "headway_conformance"], &arguments).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains(" passed, 0 failed"), "{said}");
+}
+
 /// Every path but the stream that never ends, over things that exist, by somebody who may do everything.
 #[tokio::test]
 async fn a_fuzzer_finds_no_fault_in_the_document_or_the_answers() {

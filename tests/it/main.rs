@@ -7,15 +7,21 @@
 )]
 
 mod access;
+mod conformance;
 mod demonstration;
+#[cfg(target_os = "linux")]
+mod doors;
 #[cfg(target_os = "linux")]
 mod durability;
 mod events;
+mod limits;
 #[cfg(target_os = "linux")]
 mod load;
 mod order;
 mod proofs;
 mod refusals;
 mod running;
+#[cfg(target_os = "linux")]
+mod storm;
 mod story;
 mod tidy;

@@ -79,6 +79,20 @@ impl Deployed {
         }
     }
 
+    /// The process, of services that run together.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running[0].child.id().unwrap()
+    }
+
+    /// The most memory that the first process has had so far, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn memory(&self) -> usize {
+        let process = self.running[0].child.id().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let peak = status.lines().find_map(|it| it.strip_prefix("VmHWM:")).unwrap();
+        peak.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     pub(crate) fn data(&self) -> &Path {
         self.data.path()
     }
