@@ -25,3 +25,4 @@ mod running;
 mod storm;
 mod story;
 mod tidy;
+mod webhooks;
