@@ -166,7 +166,7 @@ pub fn status(reason: Reason) -> StatusCode {
         | R::PupilUnknown
         | R::WebhookTargetRefused => StatusCode::BAD_REQUEST,
         R::Unauthenticated => StatusCode::UNAUTHORIZED,
-        R::ScopeMissing => StatusCode::FORBIDDEN,
+        R::ScopeMissing | R::GrantMissing => StatusCode::FORBIDDEN,
         R::NotFound | R::PathUnknown | R::SchoolUnknown => StatusCode::NOT_FOUND,
         R::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         R::AlreadyExists

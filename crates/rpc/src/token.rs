@@ -135,11 +135,9 @@ impl Keys {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
             .map_err(|_| Error::new(Reason::Unauthenticated, "the token is not valid"))?
             .claims;
-        let caller = Caller {
-            client_id: claims.sub,
-            reach: claims.trust.map_or(Reach::Platform, Reach::Trust),
-            scopes: claims.scope.split(' ').filter_map(parse_scope).map(i32::from).collect(),
-        };
+        let reach = claims.trust.map_or(Reach::Platform, Reach::Trust);
+        let scopes = claims.scope.split(' ').filter_map(parse_scope);
+        let caller = Caller::whole(claims.sub, reach, scopes);
         Ok((caller, claims.exp))
     }
 }

@@ -344,6 +344,5 @@ fn landing() -> Router {
 }
 
 fn caller(client_id: &str, reach: Reach, scopes: &[Scope]) -> Caller {
-    let scopes = scopes.iter().map(|it| i32::from(*it)).collect();
-    Caller { client_id: client_id.to_owned(), reach, scopes }
+    Caller::whole(client_id, reach, scopes.iter().copied())
 }

@@ -153,11 +153,7 @@ impl Workers {
 
     /// Applies the next part of a batch.
     async fn apply(&self, work: Work, held: Held) -> Result<()> {
-        let caller = Caller {
-            client_id: work.client_id.clone(),
-            reach: Reach::Trust(work.trust_id.0),
-            scopes: std::collections::BTreeSet::new(),
-        };
+        let caller = Caller::whole(&*work.client_id, Reach::Trust(work.trust_id.0), []);
         let ctx = Ctx { caller, ..Ctx::system(NAME) };
         let mut tx = self.app.journal.db().read().await?;
         let feed = store::feed::get(&mut tx, work.feed_id).await?;
