@@ -347,14 +347,18 @@ pub(crate) fn unreachable(status: tonic::Status) -> Error {
     Error::new(Reason::Unavailable, "a journal cannot be reached just now").caused_by(status)
 }
 
-/// A webhook shows what the journal does, so who sets one up must be let read it.
+/// A webhook shows what the journal does, of all schools: so who sets one up must be let read all of that.
 fn reads_the_journal(ctx: &Ctx) -> Result<()> {
-    if ctx.caller.may(Scope::JournalRead) {
-        return Ok(());
+    if !ctx.caller.may(Scope::JournalRead) {
+        let detail =
+            "a webhook tells what the journal holds: the credential lacks the scope journal:read";
+        return Err(Error::new(Reason::ScopeMissing, detail));
     }
-    let detail =
-        "a webhook tells what the journal holds: the credential lacks the scope journal:read";
-    Err(Error::new(Reason::ScopeMissing, detail))
+    if ctx.caller.permit.schools(Scope::JournalRead).is_some() {
+        let detail = "a webhook tells of every school: no grant covers the scope journal:read for all of them";
+        return Err(Error::new(Reason::GrantMissing, detail));
+    }
+    Ok(())
 }
 
 fn within(ctx: &Ctx, webhook: &Webhook) -> Result<()> {
