@@ -131,6 +131,7 @@ impl Keys {
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.validate_nbf = true;
         validation.leeway = LEEWAY.unsigned_abs();
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
             .map_err(|_| Error::new(Reason::Unauthenticated, "the token is not valid"))?
@@ -186,6 +187,7 @@ mod tests {
         assert!(!caller.may(Scope::RegistryRead));
     }
 
+    /// threat: T-FORGED-TOKEN
     #[test]
     fn expired_forged_and_mangled_tokens_are_refused() {
         let token = issue(&keys(1), Duration::hours(1));
@@ -195,6 +197,7 @@ mod tests {
         assert!(keys(1).verify("").is_err());
     }
 
+    /// threat: T-EXPIRED-TOKEN
     #[test]
     fn a_remembered_token_expires_all_the_same() {
         let keys = keys(1);

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use db::Tenant;
 use futures::future::BoxFuture;
 use identity::TrustId;
 use journal::{Held, Leases};
@@ -155,7 +156,7 @@ impl Workers {
     async fn apply(&self, work: Work, held: Held) -> Result<()> {
         let caller = Caller::whole(&*work.client_id, Reach::Trust(work.trust_id.0), []);
         let ctx = Ctx { caller, ..Ctx::system(NAME) };
-        let mut tx = self.app.journal.db().read().await?;
+        let mut tx = self.app.journal.db().read_as(Tenant::Trust(work.trust_id.0)).await?;
         let feed = store::feed::get(&mut tx, work.feed_id).await?;
         let batch = store::batch::get(&mut tx, work.batch_id).await?;
         let snapshot = batch.and_then(|it| it.snapshot);
