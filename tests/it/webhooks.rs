@@ -105,7 +105,8 @@ struct Scene {
     target: Target,
 }
 
-fn prepared(mut arguments: Vec<String>) -> (Deployed, tempfile::TempDir) {
+/// A deployment that may call this machine, and the folder of its settings, which are read at each start.
+pub(crate) fn prepared(mut arguments: Vec<String>) -> (Deployed, tempfile::TempDir) {
     let folder = crate::running::folder();
     let file = folder.path().join("open.toml");
     std::fs::write(&file, "[webhooks]\nallow_private_targets = true\n").unwrap();
@@ -230,6 +231,7 @@ fn holds(folder: &std::path::Path, bytes: &[u8]) -> bool {
     })
 }
 
+/// threat: T-SECRET-AT-REST
 #[tokio::test]
 async fn a_target_is_told_in_order_and_after_a_power_cut_on_sqlite() {
     told(vec![]).await;
@@ -240,6 +242,7 @@ async fn a_target_is_told_in_order_and_after_a_power_cut_on_postgres() {
     told(postgres().await).await;
 }
 
+/// threat: T-SLOW-TARGET
 #[tokio::test]
 async fn a_target_that_is_gone_or_busy_is_left_alone_and_a_slow_one_holds_up_nobody() {
     let scene = Scene::set(vec![]).await;
@@ -316,6 +319,7 @@ async fn replicas_share_the_webhooks() {
     scene.deployed.end().await;
 }
 
+/// threat: T-SSRF, T-WEBHOOK-LEAK
 #[tokio::test]
 async fn what_may_not_be_called_is_refused() {
     let deployed = Deployed::together(vec![]).await;
@@ -372,6 +376,7 @@ async fn what_may_not_be_called_is_refused() {
 }
 
 /// A verifier that is not ours takes our signatures, before and after a rotation, and no others.
+/// threat: T-FALSE-MESSAGE
 #[tokio::test]
 async fn a_python_verifier_accepts_what_we_sign() {
     let scene = Scene::set(vec![]).await;

@@ -67,6 +67,7 @@ mod tests {
         assert_eq!(is_public(address.parse().unwrap()), expected, "{address}");
     }
 
+    /// threat: T-SSRF
     #[test]
     fn only_the_public_internet_is_public() {
         for it in ["1.1.1.1", "8.8.8.8", "151.101.1.69", "100.63.255.255", "100.128.0.0"] {

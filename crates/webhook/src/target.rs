@@ -84,6 +84,7 @@ pub(crate) fn refused() -> Fault {
 mod tests {
     use super::*;
 
+    /// threat: T-SSRF
     #[test]
     fn urls_are_taken_or_refused_by_their_form() {
         for url in [

@@ -50,6 +50,7 @@ async fn target(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
     (port, count)
 }
 
+/// threat: T-SSRF
 #[tokio::test]
 async fn one_private_address_among_public_ones_is_enough_to_refuse() {
     for addresses in [vec!["127.0.0.1"], vec!["1.1.1.1", "10.0.0.1"], vec!["::ffff:8.8.8.8"]] {
@@ -65,6 +66,7 @@ async fn one_private_address_among_public_ones_is_enough_to_refuse() {
 }
 
 /// The name is public when it is registered, and ours when it is called.
+/// threat: T-REBIND
 #[tokio::test]
 async fn a_name_that_changes_its_mind_is_not_connected_to() {
     let (port, came) = target("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
@@ -78,6 +80,7 @@ async fn a_name_that_changes_its_mind_is_not_connected_to() {
 }
 
 /// What is connected to is what was checked, and nobody asks a third time in between.
+/// threat: T-REBIND
 #[tokio::test]
 async fn one_look_up_serves_check_and_connection() {
     let (port, came) = target("HTTP/1.1 204 No Content\r\n\r\n").await;
@@ -97,6 +100,7 @@ async fn an_address_in_the_url_is_checked_when_it_is_called_too() {
     assert_eq!(came.load(Relaxed), 0);
 }
 
+/// threat: T-SSRF
 #[tokio::test]
 async fn redirects_lead_nowhere() {
     let (inner, came) = target("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
@@ -132,6 +136,7 @@ async fn answers_say_how_long_to_wait_and_when_all_is_over() {
 }
 
 /// An answer without end is success by its status, and is not read to its end.
+/// threat: T-SLOW-TARGET
 #[tokio::test]
 async fn of_an_endless_answer_only_the_beginning_is_read() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use db::{Tx, fetch_any, on};
+use identity::TrustId;
 use rpc::Result;
 use uuid::Uuid;
 
@@ -78,12 +79,16 @@ pub(crate) async fn hurry(tx: &mut Tx, webhook_id: WebhookId, now: DateTime<Utc>
 }
 
 /// Webhooks that have something to send by now, or a ping.
-pub(crate) async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<WebhookId>> {
+pub(crate) async fn due(
+    tx: &mut Tx,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<(WebhookId, TrustId)>> {
     Ok(on!(tx, |c| {
-        sqlx::query_scalar(
-        "SELECT d.webhook_id FROM webhook_delivery d JOIN webhook w ON w.webhook_id = d.webhook_id
+        sqlx::query_as(
+        "SELECT d.webhook_id, d.trust_id FROM webhook_delivery d JOIN webhook w ON w.webhook_id = d.webhook_id
          WHERE d.state = 'pending' AND d.next_attempt_at <= $1 AND (w.state = 'enabled' OR d.service IS NULL)
-         GROUP BY d.webhook_id ORDER BY min(d.next_attempt_at) LIMIT $2"
+         GROUP BY d.webhook_id, d.trust_id ORDER BY min(d.next_attempt_at) LIMIT $2"
     )
     .bind(now)
     .bind(limit)

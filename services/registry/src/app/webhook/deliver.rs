@@ -110,8 +110,8 @@ impl App {
 
     async fn look(&self, turns: &mut Turns) -> Result<()> {
         let mut tx = self.journal.db().read().await?;
-        for webhook_id in delivery::due(&mut tx, rpc::now(), DUE).await? {
-            turns.queue(webhook_id);
+        for (webhook_id, trust_id) in delivery::due(&mut tx, rpc::now(), DUE).await? {
+            turns.queue(webhook_id, trust_id);
         }
         turns.come_round();
         Ok(())
@@ -152,7 +152,7 @@ struct Turns {
     /// Webhooks that are on, with when each was looked at last.
     known: HashMap<WebhookId, (TrustId, Option<Instant>)>,
     of_trust: HashMap<TrustId, Vec<WebhookId>>,
-    queue: VecDeque<WebhookId>,
+    queue: VecDeque<(WebhookId, TrustId)>,
     queued: HashSet<WebhookId>,
     running: JoinSet<Ended>,
     /// Those whose turn it is; true when something more was heard meanwhile.
@@ -183,7 +183,7 @@ impl Turns {
 
     fn heard(&mut self, trust_id: TrustId) {
         for webhook_id in self.of_trust.get(&trust_id).cloned().unwrap_or_default() {
-            self.queue(webhook_id);
+            self.queue(webhook_id, trust_id);
         }
     }
 
@@ -191,15 +191,15 @@ impl Turns {
     fn come_round(&mut self) {
         let long_ago = |at: &Option<Instant>| at.is_none_or(|it| it.elapsed() > ROUND);
         let late: Vec<_> =
-            self.known.iter().filter(|it| long_ago(&it.1.1)).map(|it| *it.0).collect();
-        late.into_iter().for_each(|it| self.queue(it));
+            self.known.iter().filter(|it| long_ago(&it.1.1)).map(|it| (*it.0, it.1.0)).collect();
+        late.into_iter().for_each(|(webhook_id, trust_id)| self.queue(webhook_id, trust_id));
     }
 
-    fn queue(&mut self, webhook_id: WebhookId) {
+    fn queue(&mut self, webhook_id: WebhookId, trust_id: TrustId) {
         if let Some(again) = self.busy.get_mut(&webhook_id) {
             *again = true;
         } else if self.held_of(webhook_id).is_some() && self.queued.insert(webhook_id) {
-            self.queue.push_back(webhook_id);
+            self.queue.push_back((webhook_id, trust_id));
         }
     }
 
@@ -207,17 +207,14 @@ impl Turns {
     fn begin(&mut self, app: &App) {
         let mut passed = VecDeque::new();
         while self.busy.len() < TURNS {
-            let Some(webhook_id) = self.queue.pop_front() else { break };
-            let trust_id = self.known.get(&webhook_id).map(|it| it.0);
+            let Some((webhook_id, trust_id)) = self.queue.pop_front() else { break };
             let Some(held) = self.held_of(webhook_id) else {
                 self.queued.remove(&webhook_id);
                 continue;
             };
-            // A webhook that is off is not known here: pings to all of those share a place.
-            let trust_id = trust_id.unwrap_or(TrustId(uuid::Uuid::nil()));
             let busy = self.busy_trusts.entry(trust_id).or_default();
             if *busy >= TURNS_OF_TRUST {
-                passed.push_back(webhook_id);
+                passed.push_back((webhook_id, trust_id));
                 continue;
             }
             *busy += 1;
@@ -228,7 +225,7 @@ impl Turns {
             }
             let app = app.clone();
             self.running.spawn(async move {
-                let done = app.turn(webhook_id, held).await;
+                let done = app.turn(webhook_id, trust_id, held).await;
                 (webhook_id, trust_id, done)
             });
         }
@@ -246,7 +243,7 @@ impl Turns {
         }
         match done {
             Ok(Next::Rest) if !again => {}
-            Ok(_) => self.queue(webhook_id),
+            Ok(_) => self.queue(webhook_id, trust_id),
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%webhook_id, %error, cause, "a webhook will be told later");

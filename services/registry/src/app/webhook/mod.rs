@@ -113,7 +113,7 @@ impl App {
     }
 
     pub(crate) async fn webhook(&self, ctx: &Ctx, webhook_id: WebhookId) -> Result<WebhookView> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let it = view(&mut tx, webhook_id).await?;
         within(ctx, &it.webhook)?;
         Ok(it)
@@ -126,7 +126,7 @@ impl App {
         page: Page<WebhookId>,
     ) -> Result<(Vec<WebhookView>, Option<String>)> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         trust::get(&mut tx, trust_id).await?;
         let found = stored::list(&mut tx, trust_id, page.after, page.limit()).await?;
         let (found, next) = page.cut(found, |it| it.webhook_id)?;
@@ -260,7 +260,7 @@ impl App {
         state: Option<DeliveryState>,
         page: Page<Uuid>,
     ) -> Result<(Vec<(Delivery, Vec<Attempt>)>, Option<String>)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         of(&mut tx, ctx, webhook_id).await?;
         let found = delivery::list(&mut tx, webhook_id, state, page.after, page.limit()).await?;
         page.cut(found, |it| it.0.delivery_id)

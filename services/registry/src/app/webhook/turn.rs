@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use contract::journal::{Event, ListEventsRequest};
-use db::Tx;
+use db::{Tenant, Tx};
+use identity::TrustId;
 use journal::{Held, Leases};
 use rpc::{Ctx, Error, Reach, Reason, Result};
 use serde_json::json;
@@ -31,9 +32,14 @@ const PAGE: u32 = 100;
 const TURN: Duration = Duration::from_secs(20);
 
 impl App {
-    pub(super) async fn turn(&self, webhook_id: WebhookId, held: Held) -> Result<Next> {
+    pub(super) async fn turn(
+        &self,
+        webhook_id: WebhookId,
+        trust_id: TrustId,
+        held: Held,
+    ) -> Result<Next> {
         let (began, now) = (Instant::now(), rpc::now());
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(Tenant::Trust(trust_id.0)).await?;
         let Some(webhook) = stored::find(&mut tx, webhook_id).await? else {
             return Ok(Next::Rest);
         };
@@ -86,7 +92,7 @@ impl App {
         service: &'static str,
         began: Instant,
     ) -> Result<Option<Next>> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(Tenant::Trust(webhook.trust_id.0)).await?;
         let places = stored::places(&mut tx, webhook.webhook_id).await?;
         let waiting = delivery::pending(&mut tx, webhook.webhook_id).await?;
         drop(tx);
