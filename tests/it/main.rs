@@ -12,6 +12,7 @@ mod browser;
 mod confinement;
 mod conformance;
 mod demonstration;
+mod documents;
 #[cfg(target_os = "linux")]
 mod doors;
 #[cfg(target_os = "linux")]

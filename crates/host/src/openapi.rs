@@ -31,6 +31,10 @@ pub fn openapi() -> Value {
             item.insert(verb, operation::operation(method, &mut schemas, &examples));
         }
     }
+    // Which no operation answers with, but the journal's events hold.
+    for it in journal::event_types().values() {
+        schemas.message(&it.message);
+    }
     schemas.done.insert("Problem".to_owned(), problem());
     schemas.done.insert("CloudEvent".to_owned(), cloud_event());
     json!({

@@ -8,57 +8,45 @@ use serde_json::{Map, Value};
 
 const RECORDED: &str = include_str!("../../data/examples.json");
 
-/// One exchange. `{{name}}` in a request is what `keep` of an earlier exchange names of its answer.
+/// One exchange.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Exchange {
+struct Exchange {
     /// The RPC's name.
     rpc: String,
     /// What it shows, in a few words.
     title: String,
+    #[serde(default = "json")]
+    media: String,
+    #[serde(default)]
+    sent: Sent,
+    #[serde(default)]
+    answer: Value,
+}
+
+/// A request as it was sent.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Sent {
     #[serde(default)]
     path: BTreeMap<String, String>,
     #[serde(default)]
     query: BTreeMap<String, String>,
-    #[serde(default = "json")]
-    media: String,
     #[serde(default)]
     body: Value,
-    /// Names for values of the answer, by JSON Pointer.
-    #[serde(default)]
-    keep: BTreeMap<String, String>,
-    #[serde(default)]
-    answer: Value,
 }
 
 fn json() -> String {
     "application/json".to_owned()
 }
 
-/// The exchanges, their variables replaced by what was recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Examples(Vec<Exchange>);
 
 impl Examples {
     pub(crate) fn read() -> Self {
-        let recorded: Vec<Exchange> = serde_json::from_str(RECORDED).unwrap_or_else(|error| {
+        Self(serde_json::from_str(RECORDED).unwrap_or_else(|error| {
             tracing::error!(%error, "the recorded examples cannot be read");
             Vec::new()
-        });
-        let mut kept: BTreeMap<String, String> = BTreeMap::new();
-        let mut exchanges = Vec::with_capacity(recorded.len());
-        for mut it in recorded {
-            for text in it.path.values_mut().chain(it.query.values_mut()) {
-                *text = filled(text, &kept);
-            }
-            fill(&mut it.body, &kept);
-            for (name, pointer) in &it.keep {
-                if let Some(value) = it.answer.pointer(pointer).and_then(Value::as_str) {
-                    kept.insert(name.clone(), value.to_owned());
-                }
-            }
-            exchanges.push(it);
-        }
-        Self(exchanges)
+        }))
     }
 
     fn of<'a>(&'a self, method: &'a Method) -> impl Iterator<Item = &'a Exchange> {
@@ -68,8 +56,8 @@ impl Examples {
     /// A value that a parameter had.
     pub(crate) fn parameter(&self, method: &Method, place: &str, name: &str) -> Option<Value> {
         let text = self.of(method).find_map(|it| match place {
-            "path" => it.path.get(name),
-            _ => it.query.get(name),
+            "path" => it.sent.path.get(name),
+            _ => it.sent.query.get(name),
         })?;
         let typed = match text.as_str() {
             "true" => Value::Bool(true),
@@ -89,8 +77,8 @@ impl Examples {
 
     /// Bodies that were sent as that media type.
     pub(crate) fn bodies(&self, method: &Method, media: &str) -> Map<String, Value> {
-        let sent = self.of(method).filter(|it| it.media == media && !it.body.is_null());
-        named(sent.map(|it| (it, &it.body)))
+        let sent = self.of(method).filter(|it| it.media == media && !it.sent.body.is_null());
+        named(sent.map(|it| (it, &it.sent.body)))
     }
 
     /// What was answered.
@@ -105,19 +93,4 @@ fn named<'a>(values: impl Iterator<Item = (&'a Exchange, &'a Value)>) -> Map<Str
         (format!("example{}", number + 1), example)
     };
     values.enumerate().map(example).collect()
-}
-
-fn fill(value: &mut Value, kept: &BTreeMap<String, String>) {
-    match value {
-        Value::String(text) => *text = filled(text, kept),
-        Value::Array(items) => items.iter_mut().for_each(|it| fill(it, kept)),
-        Value::Object(members) => members.values_mut().for_each(|it| fill(it, kept)),
-        _ => {}
-    }
-}
-
-fn filled(text: &str, kept: &BTreeMap<String, String>) -> String {
-    kept.iter().fold(text.to_owned(), |text, (name, value)| {
-        text.replace(&format!("{{{{{name}}}}}"), value)
-    })
 }

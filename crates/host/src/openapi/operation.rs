@@ -52,7 +52,7 @@ fn parameters(method: &Method, schemas: &mut Schemas, examples: &Examples) -> Ve
             continue;
         };
         let text = comment(field.path(), &field.parent_message().parent_file());
-        let text = if text.is_empty() { field.name().replace('_', " ") } else { text };
+        let text = if text.is_empty() { said(field.name()) } else { text };
         let mut parameter = json!({
             "name": name,
             "in": place,
@@ -69,6 +69,16 @@ fn parameters(method: &Method, schemas: &mut Schemas, examples: &Examples) -> Ve
     parameters.extend(of_snapshots(push, schemas));
     parameters.extend(headers(method));
     parameters
+}
+
+/// What a name says by itself.
+fn said(name: &str) -> String {
+    match name {
+        "page_token" => "The `nextPageToken` of the page before.".to_owned(),
+        "page_size" => "The most that a page shall hold: 1 to 500; 50 when absent.".to_owned(),
+        "urn" => "The school, by URN, UKPRN or LAESTAB.".to_owned(),
+        other => format!("The {}.", other.trim_end_matches("_id").replace('_', " ")),
+    }
 }
 
 fn beside_a_push(name: &str) -> bool {

@@ -15,15 +15,19 @@ fn reasons(method: &Method) -> BTreeMap<u16, Vec<Reason>> {
     let mut reasons = vec![
         Reason::Unauthenticated,
         Reason::ScopeMissing,
+        Reason::GrantMissing,
         Reason::RateLimited,
         Reason::Overloaded,
+        Reason::RequestInvalid,
+        Reason::QueryTooLong,
+        Reason::HeadersTooMany,
         Reason::Internal,
         Reason::Unavailable,
+        Reason::RequestTimedOut,
     ];
     let mut when = |applies: bool, more: &[Reason]| {
         reasons.extend(more.iter().filter(|_| applies));
     };
-    when(input.fields().len() > 0, &[Reason::RequestInvalid]);
     when(has("page_token"), &[Reason::PageTokenInvalid]);
     when(method.path.contains('{'), &[Reason::NotFound]);
     when(has("urn") || has("urns"), &[Reason::SchoolUnknown]);
