@@ -32,6 +32,7 @@ mod secure;
 #[cfg(target_os = "linux")]
 mod storm;
 mod story;
+mod supply;
 mod threats;
 mod tidy;
 mod tls;

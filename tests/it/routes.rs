@@ -123,7 +123,7 @@ fn nothing_is_served_that_the_table_does_not_have() {
             match literal.and_then(|it| known.get_mut(it)) {
                 Some(found) => *found = true,
                 None => {
-                    strange.push(format!("{file}: .route({}", path.lines().next().unwrap_or("")))
+                    strange.push(format!("{file}: .route({}", path.lines().next().unwrap_or("")));
                 }
             }
         }

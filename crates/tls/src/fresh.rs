@@ -27,8 +27,8 @@ impl<T: Send + Sync + 'static> Fresh<T> {
     /// Makes it, and looks at the files for as long as somebody holds what came of them.
     pub(crate) fn keep(files: Files, make: fn(&Files) -> Result<T, Error>) -> Result<Self, Error> {
         let mut content = files.content()?;
-        let made = Arc::new(RwLock::new(Arc::new(make(&files)?)));
-        let held = Arc::downgrade(&made);
+        let current = Arc::new(RwLock::new(Arc::new(make(&files)?)));
+        let held = Arc::downgrade(&current);
         tokio::spawn(async move {
             loop {
                 sleep(LOOK).await;
@@ -40,8 +40,8 @@ impl<T: Send + Sync + 'static> Fresh<T> {
                 }
                 content = now;
                 match make(&files) {
-                    Ok(made) => {
-                        *held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
+                    Ok(fresh) => {
+                        *held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
                         tracing::info!(certificate = %files.certificate.display(), "certificates are taken anew");
                     }
                     Err(error) => {
@@ -50,7 +50,7 @@ impl<T: Send + Sync + 'static> Fresh<T> {
                 }
             }
         });
-        Ok(Self(made))
+        Ok(Self(current))
     }
 
     pub(crate) fn current(&self) -> Arc<T> {

@@ -29,12 +29,7 @@ impl Forger {
             let (signed, signature) = genuine.rsplit_once('.').unwrap();
             sign(it, signed) == signature
         });
-        Self {
-            genuine: genuine.to_owned(),
-            header,
-            claims,
-            key: key.expect("the key that signs tokens"),
-        }
+        Self { genuine: genuine.to_owned(), header, claims, key: key.unwrap() }
     }
 
     /// The same token, signed once more: it must be taken, or nothing below shows anything.
@@ -148,13 +143,13 @@ fn sign(key: &SigningKey, text: &str) -> String {
 
 /// With some members set; null takes one away.
 fn changed(value: &Value, changes: &Value) -> Value {
-    let mut changed = value.clone();
+    let mut made = value.clone();
     for (name, value) in changes.as_object().unwrap() {
         if value.is_null() {
-            changed.as_object_mut().unwrap().remove(name);
+            made.as_object_mut().unwrap().remove(name);
         } else {
-            changed[name] = value.clone();
+            made[name] = value.clone();
         }
     }
-    changed
+    made
 }

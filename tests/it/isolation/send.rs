@@ -24,7 +24,7 @@ use super::invent::Question;
 /// How long a stream without an end is read.
 const LISTENED: Duration = Duration::from_millis(60);
 /// How long an answer is waited for.
-const ANSWERED: Duration = Duration::from_secs(60);
+const ANSWERED: Duration = Duration::from_mins(1);
 
 /// All that came back by either door, heads included.
 pub(crate) struct Answer {
@@ -86,7 +86,8 @@ impl Sender {
             status: parts.status.as_u16().to_string(),
             bytes,
             done: parts.status.is_success(),
-            broken: parts.status.is_server_error(),
+            // 503 says to ask again: a proof that no checkpoint covers yet.
+            broken: parts.status.is_server_error() && parts.status != 503,
         }
     }
 
