@@ -79,7 +79,6 @@ pub(super) async fn push(
     for _ in 0..callers {
         lines.push(Rest::connect(&server.address.to_string(), "").await?);
     }
-    let mut reader = server.caller(None, &[Scope::IntelligenceRead]).await?;
     let next = Arc::new(AtomicUsize::new(0));
     let doors: Arc<[Door]> = doors.into();
     let mut tasks = JoinSet::new();
@@ -106,6 +105,7 @@ pub(super) async fn push(
         each.extend(done??);
     }
     let acknowledged = started.elapsed();
+    let mut reader = server.caller(None, &[Scope::IntelligenceRead]).await?;
     let step = (england.schools.len() / SAMPLE).max(1);
     for index in (0..england.schools.len()).step_by(step).take(SAMPLE) {
         follow(&mut reader, england, &doors, &post, index).await?;
