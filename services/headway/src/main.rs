@@ -4,11 +4,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use headway::cli::Cli;
-use mimalloc::MiMalloc;
-
-/// The C library's own takes a sixth of the time of a morning's registers.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
