@@ -9,6 +9,11 @@ use axum::{
 
 use crate::{REQUEST_ID, ctx::new_id, token::Keys};
 
+/// Whether the caller's connection showed a service's certificate; left in each request by the accept loop, and absent
+/// where none is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown(pub bool);
+
 /// A layer for `axum::middleware::from_fn_with_state`: a valid token leaves its [`crate::Caller`] in the request.
 ///
 /// It refuses nothing itself: [`crate::Ctx::enter`] does, once the RPC and so its scope are known.

@@ -131,15 +131,14 @@ impl Keys {
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.validate_nbf = true;
         validation.leeway = LEEWAY.unsigned_abs();
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
             .map_err(|_| Error::new(Reason::Unauthenticated, "the token is not valid"))?
             .claims;
-        let caller = Caller {
-            client_id: claims.sub,
-            reach: claims.trust.map_or(Reach::Platform, Reach::Trust),
-            scopes: claims.scope.split(' ').filter_map(parse_scope).map(i32::from).collect(),
-        };
+        let reach = claims.trust.map_or(Reach::Platform, Reach::Trust);
+        let scopes = claims.scope.split(' ').filter_map(parse_scope);
+        let caller = Caller::whole(claims.sub, reach, scopes);
         Ok((caller, claims.exp))
     }
 }
@@ -188,6 +187,7 @@ mod tests {
         assert!(!caller.may(Scope::RegistryRead));
     }
 
+    /// threat: T-FORGED-TOKEN
     #[test]
     fn expired_forged_and_mangled_tokens_are_refused() {
         let token = issue(&keys(1), Duration::hours(1));
@@ -197,6 +197,7 @@ mod tests {
         assert!(keys(1).verify("").is_err());
     }
 
+    /// threat: T-EXPIRED-TOKEN
     #[test]
     fn a_remembered_token_expires_all_the_same() {
         let keys = keys(1);

@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use host::Limits;
 use journal::proof::Settings;
@@ -50,6 +50,7 @@ pub struct Config {
     pub journal: Proof,
     pub board: Board,
     pub limits: Limits,
+    pub tls: Tls,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -96,6 +97,30 @@ pub struct Peers {
     pub registry: Option<String>,
     pub intelligence: Option<String>,
     pub improvement: Option<String>,
+}
+
+/// Where the certificates are; docs/tls.md.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub peers_ca: Option<PathBuf>,
+}
+
+impl Tls {
+    /// The files, where the port is to speak TLS.
+    pub(crate) fn files(&self) -> Result<Option<tls::Files>> {
+        match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => Ok(Some(tls::Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                peers_ca: self.peers_ca.clone(),
+            })),
+            (None, None) if self.peers_ca.is_none() => Ok(None),
+            _ => bail!("[tls] needs both certificate and key, with peers_ca or without"),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

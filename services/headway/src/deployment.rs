@@ -80,6 +80,9 @@ impl Deployment {
             TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         let address = listener.local_addr()?;
         let Self { secrets, opened, routes, shared } = self;
+        let files = config.tls.files()?;
+        let server = files.as_ref().map(tls::Server::open).transpose().context("[tls]")?;
+        let scheme = if server.is_some() { "https" } else { "http" };
         let peers = Reachable { config, here: &opened, routes: &routes, secrets: &secrets };
         let settings = config.journal.settings();
         let mut tasks = JoinSet::new();
@@ -108,7 +111,7 @@ impl Deployment {
                 closing.cancelled().await;
                 open.iter().for_each(Journal::close);
             });
-            host::serve(listener, router, limits, stop).await;
+            host::serve(listener, router, limits, server, stop).await;
             // They end by themselves once the journals are closed, and give their leases back.
             let ended = async { while tasks.join_next().await.is_some() {} };
             drop(tokio::time::timeout(PARTING, ended).await);
@@ -118,12 +121,13 @@ impl Deployment {
                 journal.db().close().await;
             }
         });
-        Ok(Serving { address, secrets, task })
+        Ok(Serving { url: format!("{scheme}://{address}"), address, secrets, task })
     }
 }
 
 /// A server under way.
 pub(crate) struct Serving {
+    pub(crate) url: String,
     pub(crate) address: SocketAddr,
     pub(crate) secrets: Secrets,
     pub(crate) task: tokio::task::JoinHandle<()>,
@@ -255,7 +259,9 @@ impl Reachable<'_> {
         };
         let token =
             move || keys.issue(from, trust, &scopes, Ctx::system(from).now, Duration::minutes(5));
-        Ok(rpc::far(self.config.peer(to)?, token)?)
+        let files = self.config.tls.files()?.filter(|it| it.peers_ca.is_some());
+        let tls = files.as_ref().map(tls::Client::open).transpose().context("[tls]")?;
+        Ok(rpc::far(self.config.peer(to)?, tls, token)?)
     }
 
     /// The board of the trust that the settings name.
@@ -288,6 +294,5 @@ fn landing() -> Router {
 }
 
 fn caller(client_id: &str, reach: Reach, scopes: &[Scope]) -> Caller {
-    let scopes = scopes.iter().map(|it| i32::from(*it)).collect();
-    Caller { client_id: client_id.to_owned(), reach, scopes }
+    Caller::whole(client_id, reach, scopes.iter().copied())
 }

@@ -90,7 +90,7 @@ pub(crate) async fn run(
     let config = Config::load(settings, listen, Some(FOLDER))?;
     let serving =
         Deployment::open(&config, None).await?.serve(&config, metrics, stop.clone()).await?;
-    kept.told.url = format!("http://{}", serving.address);
+    kept.told.url = serving.url.clone();
     if json {
         say(serde_json::to_string(&kept.told)?)?;
     } else {

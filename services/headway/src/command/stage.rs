@@ -157,5 +157,5 @@ fn channel(
     scopes: &[Scope],
 ) -> Result<Peer> {
     let token = secrets.tokens.issue(client_id, trust, scopes, rpc::now(), LIFETIME)?;
-    Ok(rpc::far(&format!("http://{address}"), move || Ok(token.clone()))?)
+    Ok(rpc::far(&format!("http://{address}"), None, move || Ok(token.clone()))?)
 }

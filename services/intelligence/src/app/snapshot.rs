@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use db::Tx;
+use db::{Tenant, Tx};
 use identity::SchoolId;
 use rpc::{Fault, Fields, Reason, Result};
 
@@ -19,7 +19,7 @@ use crate::{
 impl App {
     /// A snapshot with its schools found, which must be the feed's; without any it is of all of the feed's.
     pub(crate) async fn snapshot(&self, feed: &Feed, asked: SnapshotAsked) -> Result<Snapshot> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(Tenant::Trust(feed.trust_id.0)).await?;
         let schools = store::school::of_trust(&mut tx, feed.trust_id).await?;
         let mut fields = Fields::new();
         let mut school_ids = BTreeSet::new();

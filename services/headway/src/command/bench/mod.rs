@@ -53,7 +53,7 @@ pub(crate) async fn register(
     let metrics = telemetry::start_metrics()?;
     let stop = CancellationToken::new();
     let deployment = Deployment::open(&config, None).await?;
-    let Serving { address, secrets, task } =
+    let Serving { address, secrets, task, .. } =
         deployment.serve(&config, metrics, stop.clone()).await?;
 
     let stage = Stage::raise(address, &secrets).await?;
