@@ -13,6 +13,10 @@ const ACROSS: &[(&str, &str)] = &[
     ("services/intelligence/src/app/spool.rs", "forgetting what broken uploads of any trust left"),
     ("services/intelligence/src/app/worker.rs", "which trust's batch is next"),
     ("services/registry/src/app/establishment.rs", "a place in the national register"),
+    (
+        "services/registry/src/app/webhook/deliver.rs",
+        "which of many trusts' webhooks have something to send; each turn is of its trust",
+    ),
 ];
 
 /// Code of the services and crates, without its tests.

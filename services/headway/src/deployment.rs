@@ -1,6 +1,10 @@
 //! Services put together: their databases, their doors, and what follows what.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -24,6 +28,9 @@ use crate::{
 
 /// How long followers and relays have to end by themselves.
 const PARTING: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Channels for webhooks that are kept at the same time, at the most.
+const CHANNELS: usize = 10_000;
 
 /// Services that run in this process.
 pub struct Deployment {
@@ -93,6 +100,10 @@ impl Deployment {
             tasks.spawn(app.work(config.ingest.workers));
             tasks.spawn(app.clone().keep_house());
         }
+        if let Some(app) = &opened.registry {
+            app.connect(peers.journals(), Box::new(|_, _| true));
+            tasks.spawn(app.clone().tell());
+        }
         for journal in &opened.journals {
             journal.attest(&settings);
             if let Some(nats) = &opened.nats {
@@ -135,6 +146,7 @@ pub(crate) struct Serving {
 
 #[derive(Default)]
 struct Opened {
+    registry: Option<registry::App>,
     intelligence: Option<intelligence::App>,
     improvement: Option<improvement::App>,
     parts: Vec<Part>,
@@ -154,8 +166,13 @@ impl Opened {
         let routes = std::mem::take(&mut self.routes);
         let (journal, rest, routes) = match service {
             Service::Registry => {
-                let app = registry::App::open(db.clone());
-                (app.journal().clone(), app.rest(), routes.add_service(app.grpc()))
+                let sender = webhook::Sender::new(config.webhooks.policy())?;
+                let app =
+                    registry::App::open(db.clone()).with_webhooks(secrets.webhooks.clone(), sender);
+                let routes = routes.add_service(app.grpc()).add_service(app.grpc_of_webhooks());
+                let opened = (app.journal().clone(), app.rest(), routes);
+                self.registry = Some(app);
+                opened
             }
             Service::Intelligence => {
                 let app = intelligence::App::open(db.clone(), secrets.pupils.0)
@@ -242,6 +259,33 @@ impl Reachable<'_> {
         })
     }
 
+    /// Channels to journals, for telling webhooks of them. One that nobody said where it is, is missed when it is asked for.
+    fn journals(&self) -> Box<registry::Channels> {
+        let (config, secrets) = (self.config.clone(), self.secrets.clone());
+        let routes = self.routes.clone();
+        let here: Vec<_> = Service::ALL.into_iter().filter(|it| self.here.runs(*it)).collect();
+        let known: Mutex<HashMap<_, Peer>> = Mutex::default();
+        Box::new(move |name, reach| {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(peer) = known.get(&(name, reach)) {
+                return Ok(peer.clone());
+            }
+            let unknown = || rpc::Error::internal(format!("no service {name}"));
+            let to = Service::ALL.into_iter().find(|it| it.name() == name).ok_or_else(unknown)?;
+            let parts = (&config, &secrets, here.contains(&to).then_some(&routes));
+            let channel = connect(parts, to, registry::NAME, reach, vec![Scope::JournalRead]);
+            let channel = channel.map_err(|error| {
+                let detail = "it is not known where a journal is";
+                rpc::Error::new(rpc::Reason::Unavailable, detail).caused_by(error.to_string())
+            })?;
+            if known.len() >= CHANNELS {
+                known.clear();
+            }
+            known.insert((name, reach), channel.clone());
+            Ok(channel)
+        })
+    }
+
     fn channel(
         &self,
         to: Service,
@@ -249,19 +293,8 @@ impl Reachable<'_> {
         reach: Reach,
         scopes: Vec<Scope>,
     ) -> Result<Peer> {
-        if self.here.runs(to) {
-            return Ok(rpc::near(self.routes.clone(), caller(from, reach, &scopes)));
-        }
-        let keys = self.secrets.tokens.clone();
-        let trust = match reach {
-            Reach::Platform => None,
-            Reach::Trust(trust_id) => Some(trust_id),
-        };
-        let token =
-            move || keys.issue(from, trust, &scopes, Ctx::system(from).now, Duration::minutes(5));
-        let files = self.config.tls.files()?.filter(|it| it.peers_ca.is_some());
-        let tls = files.as_ref().map(tls::Client::open).transpose().context("[tls]")?;
-        Ok(rpc::far(self.config.peer(to)?, tls, token)?)
+        let near = self.here.runs(to).then_some(self.routes);
+        connect((self.config, self.secrets, near), to, from, reach, scopes)
     }
 
     /// The board of the trust that the settings name.
@@ -284,6 +317,29 @@ impl Reachable<'_> {
         };
         Ok(Some(Board::new(peers, trust_id, self.config.board.demonstration).routes()))
     }
+}
+
+/// A channel to a service, through these routes where it runs here.
+fn connect(
+    (config, secrets, near): (&Config, &Secrets, Option<&Routes>),
+    to: Service,
+    from: &'static str,
+    reach: Reach,
+    scopes: Vec<Scope>,
+) -> Result<Peer> {
+    if let Some(routes) = near {
+        return Ok(rpc::near(routes.clone(), caller(from, reach, &scopes)));
+    }
+    let keys = secrets.tokens.clone();
+    let trust = match reach {
+        Reach::Platform => None,
+        Reach::Trust(trust_id) => Some(trust_id),
+    };
+    let token =
+        move || keys.issue(from, trust, &scopes, Ctx::system(from).now, Duration::minutes(5));
+    let files = config.tls.files()?.filter(|it| it.peers_ca.is_some());
+    let tls = files.as_ref().map(tls::Client::open).transpose().context("[tls]")?;
+    Ok(rpc::far(config.peer(to)?, tls, token)?)
 }
 
 /// What `/` says while no board is shown there.

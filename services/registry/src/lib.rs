@@ -16,13 +16,16 @@ mod gias;
 mod store;
 mod wire;
 
+use app::Telling;
 use axum::Router;
-use contract::registry::registry_service_server::RegistryServiceServer;
+use contract::registry::{
+    registry_service_server::RegistryServiceServer, webhook_service_server::WebhookServiceServer,
+};
 use db::{Db, Migrations};
 use journal::Journal;
 
-pub use api::{Doors, SERVICE};
-pub use app::App;
+pub use api::{Doors, SERVICE, WebhookDoors};
+pub use app::{App, Channels, Standing};
 pub use store::projection::Tables;
 
 /// The service's name: of its journal, its schema, its part of the configuration.
@@ -48,7 +51,13 @@ pub fn migrations() -> Migrations {
 impl App {
     /// Starts the service over a database opened with [`migrations`].
     pub fn open(db: Db) -> Self {
-        Self { journal: Journal::open(NAME, db, Tables) }
+        Self { journal: Journal::open(NAME, db, Tables), telling: None }
+    }
+
+    /// Offers webhooks, signed with these keys.
+    #[must_use]
+    pub fn with_webhooks(self, keys: webhook::Keys, sender: webhook::Sender) -> Self {
+        Self { telling: Some(Telling::new(keys, sender)), ..self }
     }
 
     pub fn journal(&self) -> &Journal {
@@ -56,7 +65,11 @@ impl App {
     }
 
     pub fn rest(&self) -> Router {
-        Doors(self.clone()).routes()
+        Doors(self.clone()).routes().merge(WebhookDoors(self.clone()).rest_routes())
+    }
+
+    pub fn grpc_of_webhooks(&self) -> WebhookServiceServer<WebhookDoors> {
+        WebhookServiceServer::new(WebhookDoors(self.clone()))
     }
 
     pub fn grpc(&self) -> RegistryServiceServer<Doors> {

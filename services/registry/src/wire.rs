@@ -11,6 +11,7 @@ use crate::domain::{
     phase::Phase,
     rubric::{Rating, RubricDomain},
     unit::UnitKind,
+    webhook::{DeliveryState, DisabledReason, WebhookState},
 };
 
 rpc::twins! {
@@ -21,6 +22,9 @@ rpc::twins! {
     EducationPhase = v1::EducationPhase { Nursery, Primary, MiddleDeemedPrimary, Secondary, MiddleDeemedSecondary, AllThrough, SixteenPlus, NotApplicable }
     UnitKind = v1::UnitKind { YearGroup, KeyStage, Subject, Department, Team }
     RegisterFile = v1::RegisterFile { Establishments, Links, Groups, Memberships }
+    WebhookState = v1::WebhookState { Enabled, Disabled }
+    DisabledReason = v1::WebhookDisabledReason { Requested, Gone, Failing, AccessWithdrawn }
+    DeliveryState = v1::WebhookDeliveryState { Pending, Delivered, Failed }
     EvidenceKind = common::EvidenceKind { Data, ProfessionalJudgement, Voice, OutsideJudgement }
 }
 

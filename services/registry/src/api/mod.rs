@@ -8,5 +8,7 @@ mod import;
 mod journeys;
 mod schools;
 mod trusts;
+mod webhooks;
 
 pub use doors::{Doors, SERVICE};
+pub use webhooks::WebhookDoors;

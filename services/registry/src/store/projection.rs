@@ -9,7 +9,7 @@ use rpc::{Error, Result, Twin};
 
 use super::{
     event::{details, number, school_id, whole},
-    journey, school, trust, unit,
+    journey, school, trust, unit, webhook_event,
 };
 use crate::domain::{
     history::RatingRound,
@@ -26,7 +26,16 @@ pub struct Tables;
 
 impl Projection for Tables {
     fn tables(&self) -> &'static [&'static str] {
-        &["rating_round", "transition", "journey", "unit", "previous_urn", "school", "trust"]
+        &[
+            "webhook",
+            "rating_round",
+            "transition",
+            "journey",
+            "unit",
+            "previous_urn",
+            "school",
+            "trust",
+        ]
     }
 
     fn schema(&self) -> Migrations {
@@ -70,6 +79,9 @@ async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {
     }
     if event.decode::<v1::RegisterImported>()?.is_some() {
         // The register itself is reference data; the event says that it changed.
+        return Ok(());
+    }
+    if webhook_event::project(tx, event).await? {
         return Ok(());
     }
     Err(Error::internal(format!("no table knows the event {}", event.kind)))
