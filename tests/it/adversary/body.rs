@@ -41,10 +41,6 @@ pub(crate) fn query(method: &Method, path: &str, value: &impl Fn(&str) -> String
 fn beside(method: &Method, value: &impl Fn(&str) -> String) -> Value {
     let urn = value("urn");
     let evidence = json!([{"kind": "EVIDENCE_KIND_DATA", "reference": "a review"}]);
-    let person = json!({"personId": "p-17", "role": "head teacher"});
-    let chain = ["TRUST", "SCHOOL_LEADERS", "MIDDLE_LEADERS", "CLASSROOM"].map(
-        |it| json!({"tier": format!("DELIVERY_TIER_{it}"), "role": "lead", "action": "meets"}),
-    );
     match method.descriptor.name() {
         "GetInclusionProof" => json!({"eventId": value("event_id")}),
         "ListObservations" => {
@@ -52,7 +48,9 @@ fn beside(method: &Method, value: &impl Fn(&str) -> String) -> Value {
         }
         _ if !method.writes() => json!({}),
         "CreateTrust" => json!({"name": "Mine"}),
-        "ImportEstablishments" => json!({}),
+        "ImportEstablishments" | "CreateWebhookSecret" | "CreateWebhookPing" | "DeleteWebhook" => {
+            json!({})
+        }
         "AddSchool" => json!({"urn": urn}),
         "CreateUnit" => json!({"kind": "UNIT_KIND_SUBJECT", "name": "Mine"}),
         "OpenJourney" => {
@@ -81,6 +79,23 @@ fn beside(method: &Method, value: &impl Fn(&str) -> String) -> Value {
         "CreateSignalTransition" => {
             json!({"to": "SIGNAL_STATE_DISMISSED", "rationale": "Mine", "expectedVersion": 1})
         }
+        "CreateWebhook" => json!({"url": "https://1.1.1.1/mine"}),
+        "UpdateWebhook" => json!({"description": "Mine", "expectedVersion": 1}),
+        "CreateWebhookTransition" => {
+            json!({"to": "WEBHOOK_STATE_DISABLED", "expectedVersion": 1})
+        }
+        "CreateWebhookReplay" => json!({"service": "registry"}),
+        _ => of_projects(method, value),
+    }
+}
+
+fn of_projects(method: &Method, value: &impl Fn(&str) -> String) -> Value {
+    let urn = value("urn");
+    let person = json!({"personId": "p-17", "role": "head teacher"});
+    let chain = ["TRUST", "SCHOOL_LEADERS", "MIDDLE_LEADERS", "CLASSROOM"].map(
+        |it| json!({"tier": format!("DELIVERY_TIER_{it}"), "role": "lead", "action": "meets"}),
+    );
+    match method.descriptor.name() {
         "CreateProject" => json!({"urn": urn, "title": "Mine", "rationale": "Mine"}),
         "SetDiagnosis" => json!({"expectedVersion": 1, "diagnosis":
             {"basis": ["signal:1"], "finding": "Mine", "diagnosedBy": [person, {"personId": "p-18", "role": "lead"}]}}),
@@ -103,13 +118,6 @@ fn beside(method: &Method, value: &impl Fn(&str) -> String) -> Value {
         "CreateProjectTransition" => {
             json!({"expectedVersion": 1, "to": "PROJECT_STATE_DIAGNOSED", "rationale": "Mine"})
         }
-        "CreateWebhook" => json!({"url": "https://1.1.1.1/mine"}),
-        "UpdateWebhook" => json!({"description": "Mine", "expectedVersion": 1}),
-        "CreateWebhookTransition" => {
-            json!({"to": "WEBHOOK_STATE_DISABLED", "expectedVersion": 1})
-        }
-        "CreateWebhookReplay" => json!({"service": "registry"}),
-        "CreateWebhookSecret" | "CreateWebhookPing" | "DeleteWebhook" => json!({}),
         other => panic!("give a valid body of {other}, so that only its sender is wrong"),
     }
 }
