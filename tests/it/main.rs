@@ -14,6 +14,7 @@ mod doors;
 #[cfg(target_os = "linux")]
 mod durability;
 mod events;
+mod grants;
 mod limits;
 #[cfg(target_os = "linux")]
 mod load;
