@@ -50,6 +50,7 @@ async fn call(channel: Channel, method: &rpc::Method, token: Option<&str>) -> Co
     }
 }
 
+/// threat: T-FORGOTTEN-DOOR
 #[test]
 fn every_rpc_has_a_scope_and_a_route() {
     let all = contract::pool().services().flat_map(|it| it.methods().collect::<Vec<_>>());
@@ -60,6 +61,7 @@ fn every_rpc_has_a_scope_and_a_route() {
     assert_eq!(without, Vec::<String>::new());
 }
 
+/// threat: T-NO-CREDENTIAL
 #[tokio::test]
 async fn nobody_gets_in_without_the_right_token() {
     let data = folder();
@@ -90,6 +92,7 @@ async fn nobody_gets_in_without_the_right_token() {
     running.stop().await;
 }
 
+/// threat: T-NO-CREDENTIAL
 #[tokio::test]
 async fn what_is_open_tells_nothing_of_anybody() {
     let data = folder();

@@ -120,6 +120,7 @@ async fn a_python_client_finishes_the_flow() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// threat: T-STOLEN-TOKEN, T-ASSERTION
 #[tokio::test]
 async fn an_oauth_client_that_is_not_ours_finishes_the_flow() {
     let demo = Demo::start().await;
@@ -161,6 +162,7 @@ async fn sign_in(demo: &Demo, person: &str) -> String {
     given["access_token"].as_str().unwrap().to_owned()
 }
 
+/// threat: T-FALSE-ISSUER, T-OTHER-SCHOOL
 #[tokio::test]
 async fn people_see_what_their_trust_lets_them_see() {
     let demo = Demo::start().await;

@@ -141,16 +141,19 @@ async fn taken_away(arguments: Vec<String>) {
     deployed.end().await;
 }
 
+/// threat: T-STOLEN-SECRET, T-OTHER-SCHOOL, T-OLD-GRANT
 #[tokio::test]
 async fn what_is_taken_away_is_refused_everywhere_on_sqlite() {
     taken_away(vec![]).await;
 }
 
+/// threat: T-STOLEN-SECRET, T-OTHER-SCHOOL, T-OLD-GRANT
 #[tokio::test]
 async fn what_is_taken_away_is_refused_everywhere_on_postgres() {
     taken_away(postgres().await).await;
 }
 
+/// threat: T-LEAKED-KEY
 #[tokio::test]
 async fn tokens_of_both_keys_hold_while_keys_change() {
     let deployed = Deployed::apart(vec![]).await;

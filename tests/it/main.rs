@@ -7,6 +7,9 @@
 )]
 
 mod access;
+mod adversary;
+mod browser;
+mod confinement;
 mod conformance;
 mod demonstration;
 #[cfg(target_os = "linux")]
@@ -14,15 +17,22 @@ mod doors;
 #[cfg(target_os = "linux")]
 mod durability;
 mod events;
+mod excess;
 mod grants;
+mod isolation;
 mod limits;
 #[cfg(target_os = "linux")]
 mod load;
 mod order;
 mod proofs;
 mod refusals;
+mod routes;
 mod running;
+mod secure;
 #[cfg(target_os = "linux")]
 mod storm;
 mod story;
+mod supply;
+mod threats;
 mod tidy;
+mod tls;

@@ -200,11 +200,13 @@ fn refuse_proofs(deployed: &Deployed, proof: &str, other: &str, key: &str) {
     is_refused(&bent(&|it| it["checkpoint"] = another["checkpoint"].clone()), "");
 }
 
+/// threat: T-DENIED
 #[tokio::test]
 async fn a_stranger_verifies_what_sqlite_holds() {
     tell(vec![]).await;
 }
 
+/// threat: T-DENIED
 #[tokio::test]
 async fn a_stranger_verifies_what_postgres_holds() {
     tell(postgres().await).await;
@@ -220,6 +222,7 @@ fn change(deployed: &Deployed, service: &str, statements: &str) -> PathBuf {
     path
 }
 
+/// threat: T-LOG-REWRITTEN
 #[tokio::test]
 async fn a_damaged_journal_is_read_and_not_written() {
     let (mut deployed, cast, _, operator) = signed(vec![]).await;
@@ -248,6 +251,7 @@ async fn a_damaged_journal_is_read_and_not_written() {
     assert!(said.contains("position 2 is not what was recorded"), "{said}");
 }
 
+/// threat: T-LOG-REWRITTEN
 #[tokio::test]
 async fn a_database_that_was_cut_short_is_said_to_be() {
     let (mut deployed, ..) = signed(vec![]).await;

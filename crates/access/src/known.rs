@@ -218,6 +218,7 @@ mod tests {
         caller.is_some_and(|it| it.permit.covers(Scope::RecordsWrite, &Asked::default()))
     }
 
+    /// threat: T-OLD-GRANT
     #[test]
     fn a_grant_holds_for_its_trust_until_its_last_day_or_its_withdrawal() {
         let mut known = known();
@@ -231,6 +232,7 @@ mod tests {
         assert!(known.caller(&token("1", Some(TRUST)), day(10)).is_some(), "itself it is still");
     }
 
+    /// threat: T-STOLEN-TOKEN
     #[test]
     fn revoked_tokens_and_disabled_clients_are_nobodys() {
         let mut known = known();

@@ -189,3 +189,20 @@ fn unknown() -> Error {
         "who may do what is not known just now, for the registry does not answer; try again";
     Error::new(Reason::Unavailable, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// threat: T-OLD-GRANT
+    #[test]
+    fn nobody_is_let_in_on_old_knowledge() {
+        let mut state = State::default();
+        assert_eq!(state.fresh().unwrap_err().reason, Reason::Unavailable, "before any answer");
+        let Some(old) = Instant::now().checked_sub(STALE) else { return };
+        state.asked = Some((old, 0));
+        assert_eq!(state.fresh().unwrap_err().reason, Reason::Unavailable);
+        state.asked = Some((old + Duration::from_secs(5), 0));
+        assert!(state.fresh().is_ok());
+    }
+}

@@ -285,6 +285,7 @@ impl Resolve for Guarded {
 mod tests {
     use super::*;
 
+    /// threat: T-ISSUER-REQUEST
     #[test]
     fn only_public_addresses_are_asked() {
         for (url, public, loopback) in [

@@ -69,6 +69,7 @@ pub fn migrations() -> Migrations {
     Migrations::new(&sqlx::migrate!("migrations/sqlite"), &sqlx::migrate!("migrations/postgres"))
         .append_only(&["checkpoint", "event", "event_type", "journal_node"])
         .sealed(&["event"])
+        .parts(&[("event_subject", "event", "position")])
 }
 
 /// Turns events into a service's state tables: live, within the writing transaction, and again on rebuild.

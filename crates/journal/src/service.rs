@@ -59,7 +59,7 @@ impl Journals {
     ) -> Result<ListEventsResponse> {
         ctx.every_school()?;
         let journal = self.of(&request.service)?;
-        let mut tx = journal.log.db.read_as(ctx.own_trust().into()).await?;
+        let mut tx = journal.log.db.read_as(ctx.tenant()).await?;
         let head = head(&mut tx, ctx.own_trust()).await?;
         let (query, size) = listing::read(ctx, &request, head)?;
         let recorded = list(&mut tx, &query, size).await?;

@@ -60,6 +60,11 @@ impl Admitted {
     }
 }
 
+/// Whether the caller's connection showed a service's certificate; left in each request by the accept loop, and absent
+/// where none is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown(pub bool);
+
 /// A layer for `axum::middleware::from_fn_with_state`: a valid token leaves its [`crate::Caller`] in the request.
 ///
 /// It refuses nothing itself but what nobody can judge: [`crate::Ctx::enter`] does, once the RPC and so its scope are
@@ -133,6 +138,17 @@ impl Watched {
         Self { body, authority, token, grpc, wait, asking: None, over: false }
     }
 
+    /// The last that the caller is told.
+    fn refuse(&mut self, error: Error) -> Result<Frame<Bytes>, axum::Error> {
+        self.over = true;
+        if !self.grpc {
+            return Err(axum::Error::new(error));
+        }
+        let mut trailers = HeaderMap::new();
+        let told = Status::from(error).add_header(&mut trailers);
+        told.map(|()| Frame::trailers(trailers)).map_err(axum::Error::new)
+    }
+
     /// Ready once the caller may not have more.
     fn poll_refused(&mut self, context: &mut Context<'_>) -> Poll<Error> {
         loop {
@@ -162,17 +178,18 @@ impl HttpBody for Watched {
         if self.over {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(error) = self.poll_refused(context) {
-            self.over = true;
-            return Poll::Ready(if self.grpc {
-                let mut trailers = HeaderMap::new();
-                let told = Status::from(error).add_header(&mut trailers);
-                Some(told.map(|()| Frame::trailers(trailers)).map_err(axum::Error::new))
-            } else {
-                Some(Err(axum::Error::new(error)))
-            });
+        // What is ready at once, as most answers are, sets no timer.
+        let due = self.asking.is_some() || self.wait.deadline() <= Instant::now();
+        if due && let Poll::Ready(error) = self.poll_refused(context) {
+            return Poll::Ready(Some(self.refuse(error)));
         }
-        Pin::new(&mut self.body).poll_frame(context)
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Pending => {
+                let error = ready!(self.poll_refused(context));
+                Poll::Ready(Some(self.refuse(error)))
+            }
+            frame => frame,
+        }
     }
 
     fn is_end_stream(&self) -> bool {

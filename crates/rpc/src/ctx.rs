@@ -140,6 +140,11 @@ impl Ctx {
         }
     }
 
+    /// Whose rows a database may show to this caller, whatever is asked of it.
+    pub fn tenant(&self) -> db::Tenant {
+        self.own_trust().into()
+    }
+
     /// Refuses a school of the caller's own trust that no grant covers. Ask [`Ctx::within`] first.
     pub fn school(&self, school_id: Uuid, urn: &str) -> Result<()> {
         self.granted(&Asked { school: Some((school_id, urn)), ..Asked::default() })

@@ -118,6 +118,7 @@ impl Error {
             Reason::IdempotencyInFlight
             | Reason::Overloaded
             | Reason::RateLimited
+            | Reason::RequestTimedOut
             | Reason::Unavailable => Some(Duration::from_secs(1)),
             Reason::StorageFull => Some(Duration::from_mins(1)),
             _ => None,
@@ -184,7 +185,11 @@ pub fn status(reason: Reason) -> StatusCode {
         R::MediaTypeUnsupported | R::EncodingUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         R::Overloaded | R::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         R::BodyStalled => StatusCode::REQUEST_TIMEOUT,
-        R::Unavailable | R::StorageFull | R::JournalDamaged => StatusCode::SERVICE_UNAVAILABLE,
+        R::HeadersTooMany => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        R::QueryTooLong => StatusCode::URI_TOO_LONG,
+        R::Unavailable | R::StorageFull | R::JournalDamaged | R::RequestTimedOut => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         R::NotOffered => StatusCode::NOT_IMPLEMENTED,
     }
 }
@@ -195,8 +200,12 @@ pub fn code(reason: Reason) -> tonic::Code {
     match reason {
         Reason::AlreadyExists => Code::AlreadyExists,
         Reason::IdempotencyInFlight | Reason::VersionStale => Code::Aborted,
-        Reason::BodyTooLarge | Reason::Overloaded | Reason::RateLimited => Code::ResourceExhausted,
-        Reason::BodyStalled => Code::DeadlineExceeded,
+        Reason::BodyTooLarge
+        | Reason::HeadersTooMany
+        | Reason::QueryTooLong
+        | Reason::Overloaded
+        | Reason::RateLimited => Code::ResourceExhausted,
+        Reason::BodyStalled | Reason::RequestTimedOut => Code::DeadlineExceeded,
         Reason::TransitionNotAllowed
         | Reason::GateNotMet
         | Reason::SchoolClosed

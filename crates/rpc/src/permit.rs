@@ -171,6 +171,7 @@ mod tests {
         Asked { school: Some((school, "123456")), kind, named }
     }
 
+    /// threat: T-OTHER-SCHOOL
     #[test]
     fn one_grant_must_cover_all_that_is_asked() {
         let permit = Permit::Granted(

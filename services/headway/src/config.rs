@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use host::Limits;
 use journal::proof::Settings;
@@ -51,6 +51,7 @@ pub struct Config {
     pub journal: Proof,
     pub board: Board,
     pub limits: Limits,
+    pub tls: Tls,
     pub access: AccessSettings,
 }
 
@@ -105,6 +106,30 @@ pub struct Peers {
     pub registry: Option<String>,
     pub intelligence: Option<String>,
     pub improvement: Option<String>,
+}
+
+/// Where the certificates are; docs/tls.md.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub peers_ca: Option<PathBuf>,
+}
+
+impl Tls {
+    /// The files, where the port is to speak TLS.
+    pub(crate) fn files(&self) -> Result<Option<tls::Files>> {
+        match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => Ok(Some(tls::Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                peers_ca: self.peers_ca.clone(),
+            })),
+            (None, None) if self.peers_ca.is_none() => Ok(None),
+            _ => bail!("[tls] needs both certificate and key, with peers_ca or without"),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -189,8 +214,8 @@ impl Config {
     }
 
     /// Where callers reach a server that listens on an address; no slash at the end.
-    pub fn base(&self, address: SocketAddr) -> String {
-        let base = self.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    pub fn base(&self, scheme: &str, address: SocketAddr) -> String {
+        let base = self.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
         base.trim_end_matches('/').to_owned()
     }
 

@@ -103,6 +103,9 @@ impl Deployment {
             TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         let address = listener.local_addr()?;
         let Self { secrets, opened, routes, shared } = self;
+        let files = config.tls.files()?;
+        let server = files.as_ref().map(tls::Server::open).transpose().context("[tls]")?;
+        let scheme = if server.is_some() { "https" } else { "http" };
         let peers = Reachable { config, here: &opened, routes: &routes, secrets: &secrets };
         let settings = config.journal.settings();
         let mut tasks = JoinSet::new();
@@ -122,7 +125,7 @@ impl Deployment {
         let mut shared = shared.merge(peers.board()?.unwrap_or_else(landing));
         let directory = peers.directory().await?;
         if let Some(app) = &opened.registry {
-            let base = config.base(address);
+            let base = config.base(scheme, address);
             let oauth = registry::Oauth::new(app.clone(), secrets.tokens.clone(), base);
             shared = shared.merge(oauth.routes());
         }
@@ -143,7 +146,7 @@ impl Deployment {
                 closing.cancelled().await;
                 open.iter().for_each(Journal::close);
             });
-            host::serve(listener, router, limits, stop).await;
+            host::serve(listener, router, limits, server, stop).await;
             // They end by themselves once the journals are closed, and give their leases back.
             let ended = async { while tasks.join_next().await.is_some() {} };
             drop(tokio::time::timeout(PARTING, ended).await);
@@ -153,12 +156,13 @@ impl Deployment {
                 journal.db().close().await;
             }
         });
-        Ok(Serving { address, secrets, task })
+        Ok(Serving { url: format!("{scheme}://{address}"), address, secrets, task })
     }
 }
 
 /// A server under way.
 pub(crate) struct Serving {
+    pub(crate) url: String,
     pub(crate) address: SocketAddr,
     pub(crate) secrets: Secrets,
     pub(crate) task: tokio::task::JoinHandle<()>,
@@ -294,7 +298,9 @@ impl Reachable<'_> {
             Reach::Trust(trust_id) => Some(trust_id),
         };
         let token = move || keys.issue(from, trust, &scopes, Ctx::system(from).now, OF_SERVICES);
-        Ok(rpc::far(self.config.peer(to)?, token)?)
+        let files = self.config.tls.files()?.filter(|it| it.peers_ca.is_some());
+        let tls = files.as_ref().map(tls::Client::open).transpose().context("[tls]")?;
+        Ok(rpc::far(self.config.peer(to)?, tls, token)?)
     }
 
     /// What this process knows of who may do what, asked for once already where the registry runs here.

@@ -15,8 +15,10 @@ pub const NAME: &str = "intelligence";
 
 /// The journal's tables and this service's own.
 pub fn migrations() -> db::Migrations {
-    journal::migrations().and(db::Migrations::new(
-        &sqlx::migrate!("migrations/sqlite"),
-        &sqlx::migrate!("migrations/postgres"),
-    ))
+    journal::migrations()
+        .and(db::Migrations::new(
+            &sqlx::migrate!("migrations/sqlite"),
+            &sqlx::migrate!("migrations/postgres"),
+        ))
+        .parts(&[("feed_school", "feed", "feed_id")])
 }

@@ -38,10 +38,16 @@ pub const FILE_LIMIT: usize = 128 << 20;
 
 /// The journal's tables and our own.
 pub fn migrations() -> Migrations {
-    journal::migrations().and(Migrations::new(
-        &sqlx::migrate!("migrations/sqlite"),
-        &sqlx::migrate!("migrations/postgres"),
-    ))
+    journal::migrations()
+        .and(Migrations::new(
+            &sqlx::migrate!("migrations/sqlite"),
+            &sqlx::migrate!("migrations/postgres"),
+        ))
+        .parts(&[
+            ("previous_urn", "school", "school_id"),
+            ("transition", "journey", "journey_id"),
+            ("rating_round", "journey", "journey_id"),
+        ])
 }
 
 impl App {

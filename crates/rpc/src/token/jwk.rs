@@ -115,6 +115,7 @@ mod tests {
 
     const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
+    /// threat: T-ASSERTION
     #[test]
     fn only_public_keys_of_known_algorithms_are_taken() {
         let ed = json!({"kty": "OKP", "crv": "Ed25519", "x": X, "kid": "1"});
@@ -139,6 +140,7 @@ mod tests {
         }
     }
 
+    /// threat: T-ASSERTION
     #[test]
     fn a_signature_by_the_public_key_as_a_secret_is_none() {
         let key = PublicKey::read(&json!({"kty": "OKP", "crv": "Ed25519", "x": X, "kid": "1"}));

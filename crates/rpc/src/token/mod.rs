@@ -226,6 +226,7 @@ impl Keys {
         validation.set_issuer(&[&self.0.issuer]);
         validation.set_audience(&[&self.0.issuer]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.validate_nbf = true;
         validation.leeway = LEEWAY.unsigned_abs();
         let claims = jsonwebtoken::decode::<Claims>(token, &key.verifying, &validation)
             .map_err(|_| refused())?
@@ -327,8 +328,9 @@ mod tests {
         assert!(!token.jti.is_empty());
     }
 
+    /// threat: T-FORGED-TOKEN
     #[test]
-    fn expired_forged_mangled_and_lasting_tokens_are_refused() {
+    fn expired_forged_and_mangled_tokens_are_refused() {
         let ((_one, first), (_two, second)) = (keys(), keys());
         let token = issue(&first, Duration::hours(1));
         assert!(second.verify(&token).is_err(), "another key");
@@ -360,6 +362,7 @@ mod tests {
         }
     }
 
+    /// threat: T-EXPIRED-TOKEN
     #[test]
     fn a_remembered_token_expires_all_the_same() {
         let (_folder, keys) = keys();
@@ -370,6 +373,7 @@ mod tests {
         assert!(keys.verify(&short).is_err());
     }
 
+    /// threat: T-LEAKED-KEY
     #[test]
     fn tokens_of_both_keys_hold_until_one_stands_alone() {
         let (folder, keys) = keys();

@@ -93,7 +93,7 @@ pub(crate) async fn run(
     let config = Config::load(settings, listen, Some(FOLDER))?;
     let serving =
         Deployment::open(&config, None).await?.serve(&config, metrics, stop.clone()).await?;
-    kept.told.url = format!("http://{}", serving.address);
+    kept.told.url = serving.url.clone();
     let stage = Stage::again(serving.address, &serving.secrets, kept.told.trust_id)?;
     stage.sign_in_here(&kept.told.urn).await?;
     for it in [&mut kept.told.vendor, &mut kept.told.admin] {

@@ -229,5 +229,5 @@ fn channel(
     let (keys, client_id, scopes) =
         (secrets.tokens.clone(), client_id.to_owned(), scopes.to_owned());
     let token = move || keys.issue(&client_id, trust, &scopes, rpc::now(), OF_SERVICES);
-    Ok(rpc::far(&format!("http://{address}"), token)?)
+    Ok(rpc::far(&format!("http://{address}"), None, token)?)
 }

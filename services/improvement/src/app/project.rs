@@ -38,7 +38,7 @@ impl App {
         project_id: ProjectId,
         as_of: Option<AsOf>,
     ) -> Result<View> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let (now, urn) = load(&mut tx, ctx, project_id).await?;
         let Some(at) = as_of else { return Ok(view(ctx, now, urn)) };
         drop(tx);
@@ -57,7 +57,7 @@ impl App {
     ) -> Result<(Vec<View>, Option<String>)> {
         let ListProjects { trust_id, school: number, state, page } = query;
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let school_id = match number {
             Some(number) => {
                 let school = school(&mut tx, trust_id, &number).await?;
@@ -80,7 +80,7 @@ impl App {
         query: ListTransitions,
     ) -> Result<(Vec<Transition>, Option<String>)> {
         let ListTransitions { project_id, page } = query;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         load(&mut tx, ctx, project_id).await?;
         let after = page.after.unwrap_or(0);
         let found = transition::list(&mut tx, project_id, after, page.limit()).await?;

@@ -44,6 +44,7 @@ async fn the_journal_rebuilds_the_tables(database: Database) {
     assert_eq!(journal::verify(world.app.journal()).await.unwrap().1, []);
 }
 
+/// threat: T-LOST-UPDATE
 async fn a_race_has_one_winner(database: Database) {
     let world = World::new(&database).await;
     let project = world.project(&world.rest()).await;

@@ -15,7 +15,7 @@ impl App {
         batch_id: BatchId,
         as_of: Option<AsOf>,
     ) -> Result<Batch> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let now = readable(&mut tx, ctx, batch_id).await?;
         let Some(at) = as_of else { return Ok(now) };
         drop(tx);
@@ -53,7 +53,7 @@ impl App {
         batch_id: BatchId,
         from: u32,
     ) -> Result<Option<Vec<RecordResult>>> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         readable(&mut tx, ctx, batch_id).await?;
         if batch_id < BatchId::oldest_kept(ctx.now) {
             let detail =

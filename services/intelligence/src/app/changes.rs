@@ -42,7 +42,7 @@ impl App {
         ctx.within(trust_id.0)?;
         // Before the snapshot that is read: everything up to here is in it.
         let head = self.journal.head().await?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let schools = store::school::of_trust(&mut tx, trust_id).await?;
         let school = number.map(|it| schools.find(it)).transpose();
         let school = school.map_err(|it| Error::new(it.reason, it.detail))?;

@@ -99,7 +99,7 @@ impl App {
         page: &Page<Place>,
     ) -> Result<Vec<Shown>> {
         ctx.within(question.trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let known = store::school::of_trust(&mut tx, question.trust_id).await?;
         let question = &question.of_school(&mut tx, &known).await?;
         let schools = if let Some(number) = &question.number {

@@ -26,7 +26,7 @@ impl App {
         page: &Page<(BatchId, u32)>,
     ) -> Result<Vec<NamedParked>> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let schools = store::school::of_trust(&mut tx, trust_id).await?;
         let found = number.map(|it| schools.find(it)).transpose();
         let school = found.map_err(|it| Error::new(it.reason, it.detail))?;

@@ -20,7 +20,7 @@ impl App {
         signal_id: SignalId,
         as_of: Option<AsOf>,
     ) -> Result<Signal> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let now = readable(&mut tx, ctx, signal_id).await?;
         let Some(at) = as_of else { return Ok(now) };
         drop(tx);
@@ -39,7 +39,7 @@ impl App {
         page: &Page<SignalId>,
     ) -> Result<Vec<Signal>> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let school_id = match number {
             Some(number) => {
                 let schools = store::school::of_trust(&mut tx, trust_id).await?;

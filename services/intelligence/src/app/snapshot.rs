@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use contract::intelligence::RecordKind;
-use db::Tx;
+use db::{Tenant, Tx};
 use identity::SchoolId;
 use rpc::{Asked, Ctx, Fault, Fields, Reason, Result, Twin};
 
@@ -25,7 +25,7 @@ impl App {
         feed: &Feed,
         asked: SnapshotAsked,
     ) -> Result<Snapshot> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(Tenant::Trust(feed.trust_id.0)).await?;
         let schools = store::school::of_trust(&mut tx, feed.trust_id).await?;
         let mut fields = Fields::new();
         let mut school_ids = BTreeSet::new();

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
+use db::Tenant;
 use identity::TrustId;
 use journal::{Held, partition};
 use relay::Place;
@@ -93,14 +94,14 @@ impl App {
 
     async fn sealed(&self, work: &Work) -> Result<Option<Sealed>> {
         let Some(queue) = &self.spool.queue else {
-            let mut tx = self.journal.db().read().await?;
+            let mut tx = self.journal.db().read_as(Tenant::Trust(work.trust_id.0)).await?;
             return store::work::part(&mut tx, work.batch_id, work.done).await;
         };
         let Some((headers, bytes)) =
             queue.get(&place(work.partition, work.batch_id, work.done)).await?
         else {
             // It may have been received before there was a queue.
-            let mut tx = self.journal.db().read().await?;
+            let mut tx = self.journal.db().read_as(Tenant::Trust(work.trust_id.0)).await?;
             return store::work::part(&mut tx, work.batch_id, work.done).await;
         };
         let strange = || Error::internal("a message of the work queue is not of this build");
@@ -158,7 +159,7 @@ impl Upload {
             let place = place(partition_of(trust_id), self.batch_id, number);
             return queue.put(&place, &headers, sealed.sealed).await;
         }
-        let mut tx = self.app.journal.db().begin().await?;
+        let mut tx = self.app.journal.db().begin_as(Tenant::Trust(trust_id.0)).await?;
         let key = (trust_id, self.batch_id, number);
         store::work::keep_part(&mut tx, key, &sealed, rpc::now()).await?;
         Ok(tx.commit().await?)
@@ -250,7 +251,7 @@ impl App {
         let mut events = self.journal.subscribe(head).boxed();
         let until = tokio::time::Instant::now() + wait.min(LONGEST_WAIT);
         loop {
-            let mut tx = self.journal.db().read().await?;
+            let mut tx = self.journal.db().read_as(Tenant::Trust(batch.trust_id.0)).await?;
             let now = store::batch::get(&mut tx, batch.batch_id).await?;
             drop(tx);
             let now = now.ok_or_else(|| Error::not_found("batch", batch.batch_id))?;
@@ -276,15 +277,14 @@ impl Drop for Upload {
         if self.kept || self.parts == 0 {
             return;
         }
-        let (app, batch_id, partition) =
-            (self.app.clone(), self.batch_id, partition_of(self.feed.trust_id));
+        let (app, batch_id, trust_id) = (self.app.clone(), self.batch_id, self.feed.trust_id);
         // Best effort: what is not forgotten here is swept.
         tokio::spawn(async move {
             let forgotten = async {
                 if let Some(queue) = &app.spool.queue {
-                    return queue.discard(partition, batch_id.0).await;
+                    return queue.discard(partition_of(trust_id), batch_id.0).await;
                 }
-                let mut tx = app.journal.db().begin().await?;
+                let mut tx = app.journal.db().begin_as(Tenant::Trust(trust_id.0)).await?;
                 store::work::discard(&mut tx, batch_id).await?;
                 Ok(tx.commit().await?)
             };

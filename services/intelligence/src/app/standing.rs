@@ -42,7 +42,7 @@ impl App {
         let year = PeriodKind::AcademicYear.of(today);
         let last_week = Week::of(today).previous().starts_on();
         let from = today.checked_sub_days(Days::new(LOOK_BACK)).unwrap_or(today);
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let schools = store::school::of_trust(&mut tx, trust_id).await?;
         let mut records = BTreeMap::<SchoolId, Record>::new();
         for it in store::week::of_trust(&mut tx, trust_id, from, last_week).await? {

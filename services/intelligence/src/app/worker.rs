@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use db::Tenant;
 use futures::future::BoxFuture;
 use identity::TrustId;
 use journal::{Held, Leases};
@@ -156,7 +157,7 @@ impl Workers {
         let mut caller = Caller::whole(&*work.client_id, Reach::Trust(work.trust_id.0), []);
         caller.permit = Arc::new(work.permit.clone());
         let ctx = Ctx { caller, scope: Scope::RecordsWrite, ..Ctx::system(NAME) };
-        let mut tx = self.app.journal.db().read().await?;
+        let mut tx = self.app.journal.db().read_as(Tenant::Trust(work.trust_id.0)).await?;
         let feed = store::feed::get(&mut tx, work.feed_id).await?;
         let batch = store::batch::get(&mut tx, work.batch_id).await?;
         let snapshot = batch.and_then(|it| it.snapshot);

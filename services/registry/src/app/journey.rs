@@ -155,7 +155,7 @@ impl App {
         journey_id: JourneyId,
         as_of: Option<AsOf>,
     ) -> Result<JourneyView> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let journey = load(&mut tx, ctx, journey_id).await?;
         let now = view(&mut tx, ctx, journey).await?;
         let Some(at) = as_of else { return Ok(now) };
@@ -177,7 +177,7 @@ impl App {
         page: Page<JourneyId>,
     ) -> Result<(Vec<JourneyView>, Option<String>)> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         trust::get(&mut tx, trust_id).await?;
         let school_id = match &number {
             Some(it) => {
@@ -204,7 +204,7 @@ impl App {
         journey_id: JourneyId,
         page: Page<i32>,
     ) -> Result<(Vec<TransitionView>, Option<String>)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         load(&mut tx, ctx, journey_id).await?;
         let history = journey::history(&mut tx, journey_id).await?;
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);

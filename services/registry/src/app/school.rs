@@ -1,5 +1,5 @@
 use chrono::NaiveDate;
-use db::Tx;
+use db::{Tenant, Tx};
 use identity::{SchoolId, SchoolNumber, TrustId, Urn};
 use journal::{AsOf, Of};
 use rpc::{Ctx, Error, Fault, Page, Reason, Result};
@@ -84,7 +84,7 @@ impl App {
         as_of: Option<AsOf>,
         kinds: &[&str],
     ) -> Result<(Tx, School)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(Tenant::Trust(trust_id.0)).await?;
         let Some(at) = as_of else {
             let school = of_trust(&mut tx, trust_id, number).await?;
             return Ok((tx, school));
@@ -107,7 +107,7 @@ impl App {
         page: Page<(String, SchoolId)>,
     ) -> Result<(Vec<SchoolView>, Option<String>)> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         trust::get(&mut tx, trust_id).await?;
         let schools = school::list(&mut tx, trust_id, page.after.clone(), page.limit()).await?;
         let (schools, next) = page.cut(schools, |it| (it.details.name.clone(), it.school_id))?;

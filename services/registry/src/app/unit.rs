@@ -63,7 +63,7 @@ impl App {
         unit_id: UnitId,
         as_of: Option<AsOf>,
     ) -> Result<(Unit, Urn)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let absent = || Error::not_found("unit", unit_id);
         let now = unit::by_id(&mut tx, unit_id).await?.ok_or_else(absent)?;
         within(ctx, now.trust_id, absent)?;
@@ -86,7 +86,7 @@ impl App {
         page: Page<(String, UnitId)>,
     ) -> Result<(Vec<Unit>, Urn, Option<String>)> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let school = of_trust(&mut tx, trust_id, number).await?;
         granted(ctx, &school)?;
         let after = page.after.clone();

@@ -106,6 +106,7 @@ async fn a_client_gets_a_token_for_what_it_was_granted(database: Database) {
     rebuilt(&desk.world, &database).await;
 }
 
+/// threat: T-STOLEN-SECRET
 async fn secrets_are_shown_once_and_two_at_a_time(database: Database) {
     let desk = Desk::open(&database).await;
     let first = desk.client("arbor").await;
@@ -198,6 +199,7 @@ async fn tokens_name_one_trust_when_there_are_several(database: Database) {
     assert_eq!(refused(&desk.ask("arbor", &secret, &strange).await, 400), "invalid_target");
 }
 
+/// threat: T-STOLEN-SECRET
 async fn nobody_gets_a_token_without_proof(database: Database) {
     let desk = Desk::open(&database).await;
     let secret = desk.client("arbor").await;
@@ -233,6 +235,7 @@ async fn nobody_gets_a_token_without_proof(database: Database) {
     rebuilt(&desk.world, &database).await;
 }
 
+/// threat: T-STOLEN-TOKEN
 async fn a_token_is_taken_back_by_its_own_client_alone(database: Database) {
     let desk = Desk::open(&database).await;
     let (secret, other) = (desk.client("arbor").await, desk.client("other").await);
@@ -316,6 +319,7 @@ async fn what_is_wrong_with_a_grant_is_told_at_once(database: Database) {
     assert_eq!(codes, ["FIELD_INVALID", "SCHOOL_UNKNOWN"], "{answer:?}");
 }
 
+/// threat: T-FALSE-ISSUER
 async fn people_sign_in_where_their_trust_says(database: Database) {
     let desk = Desk::open(&database).await;
     let path = format!("/v1/trusts/{}/identity-provider", desk.trust_id);

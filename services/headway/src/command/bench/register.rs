@@ -58,7 +58,7 @@ pub(crate) async fn run(
     let stop = CancellationToken::new();
     let deployment = Deployment::open(&config, None).await?;
     let serving = deployment.serve_by(&config, metrics, stop.clone(), |it| Arc::new(Open(it)));
-    let Serving { address, secrets, task } = serving.await?;
+    let Serving { address, secrets, task, .. } = serving.await?;
 
     let stage = Stage::raise(address, &secrets).await?;
     let urn = stage.schools.first().context("the trust has schools")?.urn.clone();

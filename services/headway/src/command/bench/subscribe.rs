@@ -106,7 +106,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(host::serve(listener, router, limits, stop.clone()));
+        let task = tokio::spawn(host::serve(listener, router, limits, None, stop.clone()));
         Ok(Self { journal, address, token, stop, task })
     }
 
@@ -119,7 +119,7 @@ impl Server {
 
     fn peer(&self) -> Result<Peer> {
         let token = self.token.clone();
-        Ok(rpc::far(&format!("http://{}", self.address), move || Ok(token.clone()))?)
+        Ok(rpc::far(&format!("http://{}", self.address), None, move || Ok(token.clone()))?)
     }
 
     async fn grpc(&self, after: u64) -> Result<Positions> {

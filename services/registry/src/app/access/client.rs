@@ -119,7 +119,7 @@ impl App {
         let changed = changed.await?;
         // What is stored for a retry names the secret that was made then, which is not this one.
         let kept = changed.secrets.last().ok_or_else(|| Error::internal("a secret was added"))?;
-        let is_this = kept.secret_id == SecretId(id);
+        let is_this = kept.is(SecretId(id));
         Ok(Made { kept: kept.clone(), secret: is_this.then_some(secret) })
     }
 

@@ -97,17 +97,19 @@ impl App {
         grant_id: GrantId,
         as_of: Option<AsOf>,
     ) -> Result<GrantView> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let now = required(&mut tx, grant_id).await?;
         within(ctx, now.trust_id, || missing(grant_id))?;
         if own_only(ctx).is_some_and(|own| own != now.client_id) {
             return Err(missing(grant_id));
         }
-        let Some(at) = as_of else { return view(&mut tx, now).await };
+        drop(tx);
+        let mut names = self.journal.db().read().await?;
+        let Some(at) = as_of else { return view(&mut names, now).await };
         let of = Of::Stream(format!("grant/{grant_id}"));
         let mut then = self.journal.as_of(now.trust_id.0, at, of).await?;
         let found = grant::find(&mut then, grant_id).await?;
-        view(&mut tx, found.ok_or_else(|| at.absent("grant", grant_id))?).await
+        view(&mut names, found.ok_or_else(|| at.absent("grant", grant_id))?).await
     }
 
     /// A trust's grants, of one client or of all; only its own to a caller whom the trust has granted no more.
@@ -122,10 +124,12 @@ impl App {
         if own_only(ctx).is_some_and(|own| client_id.as_deref() != Some(own)) {
             ctx.granted(&rpc::Asked::default())?;
         }
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         trust::get(&mut tx, trust_id).await?;
         let wanted = Wanted { client_id: client_id.as_deref(), state, today: ctx.today() };
-        listed(&mut tx, Some(trust_id), wanted, page).await
+        let found = grant::list(&mut tx, Some(trust_id), wanted, page.after, page.limit()).await?;
+        drop(tx);
+        self.listed(found, &page).await
     }
 
     /// What the calling client has been granted, within its reach.
@@ -134,10 +138,27 @@ impl App {
         ctx: &Ctx,
         page: Page<GrantId>,
     ) -> Result<(Vec<GrantView>, Option<String>)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let client_id = Some(ctx.caller.client_id.as_str());
         let wanted = Wanted { client_id, state: None, today: ctx.today() };
-        listed(&mut tx, ctx.own_trust().map(TrustId), wanted, page).await
+        let own = ctx.own_trust().map(TrustId);
+        let found = grant::list(&mut tx, own, wanted, page.after, page.limit()).await?;
+        drop(tx);
+        self.listed(found, &page).await
+    }
+
+    async fn listed(
+        &self,
+        found: Vec<Grant>,
+        page: &Page<GrantId>,
+    ) -> Result<(Vec<GrantView>, Option<String>)> {
+        let (found, next) = page.cut(found, |it| it.grant_id)?;
+        let mut names = self.journal.db().read().await?;
+        let mut views = Vec::with_capacity(found.len());
+        for it in found {
+            views.push(view(&mut names, it).await?);
+        }
+        Ok((views, next))
     }
 }
 
@@ -181,21 +202,7 @@ async fn decide(tx: &mut Tx, ctx: &Ctx, new: NewGrant) -> Result<Grant> {
     })
 }
 
-async fn listed(
-    tx: &mut Tx,
-    trust_id: Option<TrustId>,
-    wanted: Wanted<'_>,
-    page: Page<GrantId>,
-) -> Result<(Vec<GrantView>, Option<String>)> {
-    let found = grant::list(tx, trust_id, wanted, page.after, page.limit()).await?;
-    let (found, next) = page.cut(found, |it| it.grant_id)?;
-    let mut views = Vec::with_capacity(found.len());
-    for it in found {
-        views.push(view(tx, it).await?);
-    }
-    Ok((views, next))
-}
-
+/// With the name of its client, which may be of no trust.
 async fn view(tx: &mut Tx, grant: Grant) -> Result<GrantView> {
     let client_name = client::name(tx, &grant.client_id).await?;
     let ids: Vec<_> = grant.school_ids.iter().copied().collect();

@@ -63,7 +63,7 @@ impl App {
                 })
             })
             .await?;
-        view(&mut self.journal.db().read().await?, set).await
+        view(&mut self.journal.db().read_as(ctx.tenant()).await?, set).await
     }
 
     pub(crate) async fn identity_provider(
@@ -73,7 +73,7 @@ impl App {
     ) -> Result<ProviderView> {
         ctx.within(trust_id.0)?;
         ctx.every_school()?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         trust::get(&mut tx, trust_id).await?;
         let found = required(&mut tx, trust_id).await?;
         view(&mut tx, found).await

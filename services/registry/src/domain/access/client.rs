@@ -117,7 +117,7 @@ impl Client {
 
     /// A secret's end.
     pub(crate) fn withdraw_secret(&self, secret_id: SecretId) -> Result<ClientChange> {
-        if self.secrets.iter().all(|it| it.secret_id != secret_id) {
+        if !self.secrets.iter().any(|it| it.is(secret_id)) {
             return Err(Error::not_found("secret", secret_id));
         }
         Ok(ClientChange::SecretWithdrawn(secret_id))
@@ -132,7 +132,7 @@ impl Client {
     pub(crate) fn take(&mut self, change: ClientChange, at: DateTime<Utc>) {
         match change {
             ClientChange::SecretAdded(it) => self.secrets.push(it),
-            ClientChange::SecretWithdrawn(id) => self.secrets.retain(|it| it.secret_id != id),
+            ClientChange::SecretWithdrawn(id) => self.secrets.retain(|it| !it.is(id)),
             ClientChange::KeysSet(keys) => {
                 let before = std::mem::take(&mut self.keys);
                 let known = |it: &PublicKey| before.iter().find(|old| old.jwk == it.jwk);
@@ -147,6 +147,14 @@ impl Client {
             ClientChange::TokenRevoked { .. } => {}
         }
         self.version += 1;
+    }
+}
+
+impl Secret {
+    /// Whether it has that id, which everybody may know.
+    pub(crate) fn is(&self, named: SecretId) -> bool {
+        let own = self.secret_id;
+        own == named
     }
 }
 

@@ -86,6 +86,7 @@ mod tests {
         assert_eq!(issuer(text, loopback).is_ok(), good, "{text}");
     }
 
+    /// threat: T-FALSE-ISSUER
     #[test]
     fn issuers_are_https_and_loopback_only_for_development() {
         check("https://login.microsoftonline.com/0b1f/v2.0", false, true);

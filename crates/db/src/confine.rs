@@ -1,0 +1,86 @@
+//! Row-level security on `PostgreSQL`: whatever a statement asks for, a transaction sees the rows of the tenant it named.
+//!
+//! No migration says so of each table, because one could forget to: every table with a `trust_id` is confined when the
+//! database is opened, and so is every table that was named as a part of one. A table that holds trusts' rows in another
+//! manner is found out by a test, which knows each table that is open to all and why.
+
+use sqlx::{AssertSqlSafe, Executor, PgConnection, Result};
+
+use crate::open::Part;
+
+/// Whether the transaction is the platform's. The sub-select makes it one look-up per statement instead of one per row.
+const PLATFORM: &str = "(SELECT current_setting('headway.tenant', true) = 'platform')";
+/// The trust that the transaction is confined to; null when it is confined to none, or has named nobody.
+const TRUST: &str =
+    "(SELECT nullif(nullif(current_setting('headway.tenant', true), ''), 'platform')::uuid)";
+
+/// Confines the tables of a schema that are not confined yet; theirs is the owner's connection.
+pub(crate) async fn confine(owner: &mut PgConnection, schema: &str, parts: &[Part]) -> Result<()> {
+    let mut statements = Vec::new();
+    for table in with_trust(owner, schema).await? {
+        statements.push(policy(schema, &table, &format!("{PLATFORM} OR trust_id = {TRUST}")));
+    }
+    for Part { table, of, key } in parts {
+        if is_forced(owner, schema, table).await? {
+            continue;
+        }
+        // A value, not EXISTS: that could be planned as a scan of the other table.
+        let seen = format!(
+            "{PLATFORM} OR (SELECT whole.trust_id FROM \"{schema}\".\"{of}\" whole \
+             WHERE whole.\"{key}\" = \"{table}\".\"{key}\") = {TRUST}"
+        );
+        statements.push(policy(schema, table, &seen));
+    }
+    for view in of_owner(owner, schema).await? {
+        // A view reads with the rights of whoever made it unless told otherwise.
+        statements
+            .push(format!("ALTER VIEW \"{schema}\".\"{view}\" SET (security_invoker = true)"));
+    }
+    for statement in statements {
+        owner.execute(AssertSqlSafe(statement)).await?;
+    }
+    Ok(())
+}
+
+/// One call of several statements is one transaction: no table is ever confined by halves.
+fn policy(schema: &str, table: &str, seen: &str) -> String {
+    format!(
+        "DROP POLICY IF EXISTS tenant ON \"{schema}\".\"{table}\";
+         CREATE POLICY tenant ON \"{schema}\".\"{table}\" USING ({seen});
+         ALTER TABLE \"{schema}\".\"{table}\" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+    )
+}
+
+/// Tables with a trust's id whose rows are shown to whoever asks.
+async fn with_trust(owner: &mut PgConnection, schema: &str) -> Result<Vec<String>> {
+    sqlx::query_scalar(
+        "SELECT relname::text FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+         WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND relkind IN ('r', 'p') AND attname = 'trust_id'
+         AND NOT attisdropped AND NOT (relrowsecurity AND relforcerowsecurity) ORDER BY relname",
+    )
+    .bind(schema)
+    .fetch_all(owner)
+    .await
+}
+
+async fn is_forced(owner: &mut PgConnection, schema: &str, table: &str) -> Result<bool> {
+    sqlx::query_scalar(
+        "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class
+         WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND relname = $2",
+    )
+    .bind(schema)
+    .bind(table)
+    .fetch_one(owner)
+    .await
+}
+
+/// Views that read with their owner's rights.
+async fn of_owner(owner: &mut PgConnection, schema: &str) -> Result<Vec<String>> {
+    sqlx::query_scalar(
+        "SELECT relname::text FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND relkind = 'v'
+         AND NOT coalesce('security_invoker=true' = ANY (reloptions), false) ORDER BY relname",
+    )
+    .bind(schema)
+    .fetch_all(owner)
+    .await
+}
