@@ -125,6 +125,35 @@ async fn who_takes_all_the_time_there_is_gets_no_more() {
     deployed.end().await;
 }
 
+/// "Rapid reset": streams of HTTP/2 that are begun and given up at once would be work without end.
+/// threat: T-RAPID-RESET
+#[tokio::test]
+async fn streams_that_are_given_up_do_not_pile_up() {
+    let deployed = with("").await;
+    let someone = vendor(&deployed, "someone");
+    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+    };
+    let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    sent.extend(frame(4, 0, 0, &[]));
+    for number in 0..5_000 {
+        // GET http://…/, whole; and CANCEL.
+        sent.extend(frame(1, 5, 2 * number + 1, &[0x82, 0x86, 0x84]));
+        sent.extend(frame(3, 0, 2 * number + 1, &8_u32.to_be_bytes()));
+    }
+    let mut stream = TcpStream::connect(&someone.address).await.unwrap();
+    // It may be cut before all is written.
+    drop(stream.write_all(&sent).await);
+    let mut answer = Vec::new();
+    let reading = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer);
+    drop(timeout(Duration::from_secs(20), reading).await.unwrap());
+    let calm = [0, 0, 0, 0x0b];
+    assert!(answer.windows(4).any(|it| it == calm) || answer.len() < 100_000, "ENHANCE_YOUR_CALM");
+    assert_eq!(someone.get("/v1/attendance-codes").await.status, 200);
+    deployed.end().await;
+}
+
 /// All places taken by callers who say half a word: they lose them, and others are served.
 /// threat: T-SLOWLORIS
 #[tokio::test]

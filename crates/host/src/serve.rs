@@ -32,7 +32,7 @@ const LEAST_BUFFER: u32 = 8192;
 /// A browser that was here over TLS comes back over TLS, for a year.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// Streams that a caller may begin and give up before the connection is closed ("rapid reset", CVE-2023-44487).
-const RESETS: usize = 50;
+const RESETS: usize = 20;
 
 /// Serves until `stop` is cancelled, then lets what is under way finish, but never longer than the limit: a half-sent
 /// request would hold a stop up for ever.
