@@ -124,14 +124,17 @@ impl Known {
         })
     }
 
-    /// Whether a client's webhooks of a trust go on: it is active, and some grant of the trust lets it have them.
+    /// Whether a client's webhooks of a trust go on: it is active, and some grant lets it read all of the trust's journal.
     pub(crate) fn stands(&self, client_id: &str, trust_id: Uuid, today: NaiveDate) -> bool {
         let Some(client) = self.clients.get(client_id) else { return true };
-        let scope = i32::from(Scope::WebhooksWrite);
+        let scope = i32::from(Scope::JournalRead);
         let given = self.grants.get(client_id).into_iter().flat_map(HashMap::values);
         let mut given = given.filter(|it| it.trust_id == trust_id && it.holds(today));
         client.is_active
-            && (client.is_operator || given.any(|it| it.allowance.scopes.contains(&scope)))
+            && (client.is_operator
+                || given.any(|it| {
+                    it.allowance.scopes.contains(&scope) && it.allowance.schools.is_none()
+                }))
     }
 
     /// The provider that a token says it is of, if a trust takes it.

@@ -112,9 +112,11 @@ impl Directory {
     }
 
     /// Whether a client may still have a trust's events brought to it. Of callers that are no clients nothing is known here.
-    pub fn stands(&self, client_id: &str, trust_id: Uuid) -> bool {
+    pub fn stands(&self, client_id: &str, trust_id: Uuid) -> Result<bool> {
         let today = calendar::london_date(rpc::now());
-        self.state().known.stands(client_id, trust_id, today)
+        let state = self.state();
+        state.fresh()?;
+        Ok(state.known.stands(client_id, trust_id, today))
     }
 
     /// Who holds a token of a client, and what its grants come to now.
