@@ -2,16 +2,20 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use access::{Directory, Outward, People};
 use anyhow::{Context, Result};
 use axum::Router;
-use chrono::Duration;
 use dashboard::{Board, Peers};
 use db::{Access, Db, Migrations, Options};
 use host::{Part, front};
 use journal::{Follower, Journal, Journals, Source};
 use metrics_exporter_prometheus::PrometheusHandle;
 use relay::Nats;
-use rpc::{Caller, Ctx, Peer, Reach, Scope};
+use rpc::{
+    Caller, Ctx, Peer, Reach, Scope,
+    auth::Authority,
+    token::{Keys, OF_SERVICES},
+};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -19,6 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     config::{Config, Service},
+    issuer::DemonstrationIssuer,
     secrets::Secrets,
 };
 
@@ -38,9 +43,7 @@ impl Deployment {
     pub async fn open(config: &Config, only: Option<Service>) -> Result<Self> {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| config.data_dir.display().to_string())?;
-        let folder = config.keys_dir();
-        let secrets = Secrets::open(&folder, config.journal.name.as_deref())
-            .with_context(|| folder.display().to_string())?;
+        let secrets = Secrets::of(config)?;
         let mut opened = Opened::default();
         if let Some(url) = &config.nats_url {
             opened.nats = Some(Nats::connect(url).await.context("nats_url")?);
@@ -56,6 +59,15 @@ impl Deployment {
     /// A channel to the services in this process, for somebody with those scopes.
     pub(crate) fn near(&self, client_id: &str, reach: Reach, scopes: &[Scope]) -> Peer {
         rpc::near(self.routes.clone(), caller(client_id, reach, scopes))
+    }
+
+    /// The registry, where it runs here.
+    pub(crate) fn registry(&self) -> Option<&registry::App> {
+        self.opened.registry.as_ref()
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.secrets.tokens
     }
 
     pub(crate) fn journals(&self) -> &[Journal] {
@@ -74,6 +86,17 @@ impl Deployment {
         config: &Config,
         metrics: PrometheusHandle,
         stop: CancellationToken,
+    ) -> Result<Serving> {
+        self.serve_by(config, metrics, stop, |it| it).await
+    }
+
+    /// The same with something between callers and what knows them; for measurements.
+    pub(crate) async fn serve_by(
+        self,
+        config: &Config,
+        metrics: PrometheusHandle,
+        stop: CancellationToken,
+        between: impl FnOnce(Arc<dyn Authority>) -> Arc<dyn Authority>,
     ) -> Result<Serving> {
         let listen = config.listen;
         let listener =
@@ -99,10 +122,22 @@ impl Deployment {
                 tasks.spawn(nats.relay(journal.clone()));
             }
         }
-        let shared = shared.merge(peers.board()?.unwrap_or_else(landing));
+        let mut shared = shared.merge(peers.board()?.unwrap_or_else(landing));
+        let directory = peers.directory().await?;
+        if let Some(app) = &opened.registry {
+            let base = config.base(scheme, address);
+            let oauth = registry::Oauth::new(app.clone(), secrets.tokens.clone(), base);
+            shared = shared.merge(oauth.routes());
+        }
+        if config.access.demonstration_issuer {
+            let issuer = DemonstrationIssuer::open(config, address)?;
+            shared = issuer.map_or(shared.clone(), |it| shared.merge(it.routes()));
+        }
+        let (keeping, closing) = (directory.clone(), stop.clone());
+        tokio::spawn(async move { closing.run_until_cancelled(keeping.keep()).await });
         let Opened { parts, journals, .. } = opened;
-        let router =
-            front(parts, shared, routes, secrets.tokens.clone(), metrics, config.limits).await;
+        let authority = between(Arc::new(directory));
+        let router = front(parts, shared, routes, authority, metrics, config.limits).await;
         let limits = config.limits;
         let task = tokio::spawn(async move {
             let closing = stop.clone();
@@ -135,6 +170,7 @@ pub(crate) struct Serving {
 
 #[derive(Default)]
 struct Opened {
+    registry: Option<registry::App>,
     intelligence: Option<intelligence::App>,
     improvement: Option<improvement::App>,
     parts: Vec<Part>,
@@ -154,8 +190,12 @@ impl Opened {
         let routes = std::mem::take(&mut self.routes);
         let (journal, rest, routes) = match service {
             Service::Registry => {
-                let app = registry::App::open(db.clone());
-                (app.journal().clone(), app.rest(), routes.add_service(app.grpc()))
+                let loopback = config.access.loopback_issuers;
+                let app = registry::App::open(db.clone()).with_loopback_issuers(loopback);
+                let routes = routes.add_service(app.grpc()).add_service(app.access());
+                let opened = (app.journal().clone(), app.rest(), routes);
+                self.registry = Some(app);
+                opened
             }
             Service::Intelligence => {
                 let app = intelligence::App::open(db.clone(), secrets.pupils.0)
@@ -257,11 +297,24 @@ impl Reachable<'_> {
             Reach::Platform => None,
             Reach::Trust(trust_id) => Some(trust_id),
         };
-        let token =
-            move || keys.issue(from, trust, &scopes, Ctx::system(from).now, Duration::minutes(5));
+        let token = move || keys.issue(from, trust, &scopes, Ctx::system(from).now, OF_SERVICES);
         let files = self.config.tls.files()?.filter(|it| it.peers_ca.is_some());
         let tls = files.as_ref().map(tls::Client::open).transpose().context("[tls]")?;
         Ok(rpc::far(self.config.peer(to)?, tls, token)?)
+    }
+
+    /// What this process knows of who may do what, asked for once already where the registry runs here.
+    async fn directory(&self) -> Result<Directory> {
+        let scopes = vec![Scope::DirectoryRead];
+        let peer = self.channel(Service::Registry, "directory", Reach::Platform, scopes)?;
+        let outward =
+            if self.config.access.loopback_issuers { Outward::Loopback } else { Outward::Public };
+        let people = People::new(outward)?;
+        let directory = Directory::new(self.secrets.tokens.clone(), peer, people);
+        if self.here.runs(Service::Registry) {
+            directory.refresh().await?;
+        }
+        Ok(directory)
     }
 
     /// The board of the trust that the settings name.

@@ -5,6 +5,7 @@ mod command;
 mod config;
 mod demo;
 mod deployment;
+mod issuer;
 mod secrets;
 
 pub use config::{Config, Service};

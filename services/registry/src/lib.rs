@@ -17,12 +17,17 @@ mod store;
 mod wire;
 
 use axum::Router;
-use contract::registry::registry_service_server::RegistryServiceServer;
+use contract::registry::{
+    access_service_server::AccessServiceServer, registry_service_server::RegistryServiceServer,
+};
 use db::{Db, Migrations};
 use journal::Journal;
 
-pub use api::{Doors, SERVICE};
-pub use app::App;
+pub use api::{AccessDoors, Doors, Oauth, SERVICE};
+pub use app::{
+    App,
+    access::{ADMINISTRATOR, Made, NewClient},
+};
 pub use store::projection::Tables;
 
 /// The service's name: of its journal, its schema, its part of the configuration.
@@ -48,7 +53,13 @@ pub fn migrations() -> Migrations {
 impl App {
     /// Starts the service over a database opened with [`migrations`].
     pub fn open(db: Db) -> Self {
-        Self { journal: Journal::open(NAME, db, Tables) }
+        Self { journal: Journal::open(NAME, db, Tables), loopback_issuers: false }
+    }
+
+    /// Lets trusts name issuers on this machine, over plain HTTP: for development.
+    #[must_use]
+    pub fn with_loopback_issuers(self, loopback_issuers: bool) -> Self {
+        Self { loopback_issuers, ..self }
     }
 
     pub fn journal(&self) -> &Journal {
@@ -56,10 +67,15 @@ impl App {
     }
 
     pub fn rest(&self) -> Router {
-        Doors(self.clone()).routes()
+        Doors(self.clone()).routes().merge(AccessDoors(self.clone()).rest_routes())
     }
 
     pub fn grpc(&self) -> RegistryServiceServer<Doors> {
         RegistryServiceServer::new(Doors(self.clone())).max_decoding_message_size(2 * (1 << 20))
+    }
+
+    /// The door of access over gRPC.
+    pub fn access(&self) -> AccessServiceServer<AccessDoors> {
+        AccessServiceServer::new(AccessDoors(self.clone()))
     }
 }

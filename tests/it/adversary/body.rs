@@ -51,6 +51,16 @@ fn beside(method: &Method, value: &impl Fn(&str) -> String) -> Value {
             json!({"measure": "attendance", "periodKind": "PERIOD_KIND_WEEK", "from": "2025-09-01", "to": "2025-10-01"})
         }
         _ if !method.writes() => json!({}),
+        "CreateClient" => json!({"name": "Mine", "trustId": value("trust_id")}),
+        "CreateClientSecret" | "WithdrawClientSecret" | "WithdrawGrant" => json!({}),
+        "SetClientKeys" => json!({"jwks": "{\"keys\": []}", "expectedVersion": 1}),
+        "CreateClientTransition" => json!({"kind": "CLIENT_TRANSITION_KIND_DISABLED"}),
+        "CreateGrant" => {
+            json!({"clientId": "mine", "scopes": ["SCOPE_REGISTRY_READ"], "purpose": "Mine"})
+        }
+        "SetIdentityProvider" => {
+            json!({"issuer": "https://login.example", "audience": "mine", "enabled": true})
+        }
         "CreateTrust" => json!({"name": "Mine"}),
         "ImportEstablishments" => json!({}),
         "AddSchool" => json!({"urn": urn}),

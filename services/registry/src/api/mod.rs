@@ -1,5 +1,6 @@
 //! The contract's doors: gRPC and REST, each RPC one method of [`Doors`].
 
+mod access;
 mod answer;
 mod convert;
 mod doors;
@@ -9,4 +10,5 @@ mod journeys;
 mod schools;
 mod trusts;
 
+pub use access::{AccessDoors, Oauth};
 pub use doors::{Doors, SERVICE};

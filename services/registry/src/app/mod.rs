@@ -1,5 +1,6 @@
 //! The operations: authorise, read, decide, record, answer.
 
+pub(crate) mod access;
 mod establishment;
 mod import;
 mod journey;
@@ -29,6 +30,8 @@ pub(crate) use unit::NewUnit;
 #[derive(Clone, Debug)]
 pub struct App {
     pub(crate) journal: Journal,
+    /// Whether trusts may name issuers on this machine, over plain HTTP: for development.
+    pub(crate) loopback_issuers: bool,
 }
 
 impl App {

@@ -8,6 +8,7 @@ use journal::{Projection, Recorded};
 use rpc::{Error, Result, Twin};
 
 use super::{
+    access,
     event::{details, number, school_id, whole},
     journey, school, trust, unit,
 };
@@ -26,7 +27,19 @@ pub struct Tables;
 
 impl Projection for Tables {
     fn tables(&self) -> &'static [&'static str] {
-        &["rating_round", "transition", "journey", "unit", "previous_urn", "school", "trust"]
+        &[
+            "revoked_token",
+            "identity_provider",
+            "access_grant",
+            "client",
+            "rating_round",
+            "transition",
+            "journey",
+            "unit",
+            "previous_urn",
+            "school",
+            "trust",
+        ]
     }
 
     fn schema(&self) -> Migrations {
@@ -70,6 +83,9 @@ async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {
     }
     if event.decode::<v1::RegisterImported>()?.is_some() {
         // The register itself is reference data; the event says that it changed.
+        return Ok(());
+    }
+    if access::projection::project(tx, event).await? {
         return Ok(());
     }
     Err(Error::internal(format!("no table knows the event {}", event.kind)))

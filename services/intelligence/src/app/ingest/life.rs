@@ -39,7 +39,7 @@ pub(super) async fn sheets(
     let mut aliases: BTreeMap<TrustId, Aliases> =
         aliases.into_iter().map(|(trust_id, it)| (trust_id, Aliases::new(it))).collect();
     let mut sheets = Vec::with_capacity(asked.len());
-    for (_, push) in asked {
+    for (ctx, push) in asked {
         let trust_id = push.feed.trust_id;
         if push.snapshot.is_some() {
             // Its scope may have schools that no record names.
@@ -47,7 +47,7 @@ pub(super) async fn sheets(
         }
         let none = Schools::default();
         let schools = schools.get(&trust_id).unwrap_or(&none);
-        let records = admit::all(&push.feed, schools, push.records.iter().cloned());
+        let records = admit::all(ctx, &push.feed, schools, push.records.iter().cloned());
         // Only the last part has results beside those of its records.
         let told = push.piece.as_ref().map_or(0, |it| it.work.totals.records);
         let mut sheet = Sheet::new(trust_id, records, told);

@@ -49,7 +49,7 @@ impl Server {
         let line = output.next_line().await?.context("it did not start")?;
         let address = line.rsplit('/').next().and_then(|it| it.parse().ok());
         let address = address.with_context(|| format!("no address: {line}"))?;
-        let secrets = Secrets::open(&folder.path().join("keys"), None)?;
+        let secrets = Secrets::open(&folder.path().join("keys"))?;
         let process = child.id().context("it runs")?.to_string();
         Ok(Self { address, secrets, process, folder, child, _output: output })
     }
@@ -60,7 +60,7 @@ impl Server {
 
     /// A caller over the network with such a token.
     pub(super) async fn caller(&self, trust: Option<Uuid>, scopes: &[Scope]) -> Result<Rest> {
-        let lifetime = chrono::Duration::days(1);
+        let lifetime = chrono::Duration::hours(1);
         let token = self.keys().issue("bench", trust, scopes, rpc::now(), lifetime)?;
         Rest::connect(&self.address.to_string(), &token).await
     }
