@@ -217,27 +217,23 @@ async fn the_conformance_kit_passes_it() {
     assert!(said.contains(" passed, 0 failed"), "{said}");
 }
 
-/// Every path but the stream that never ends, over things that exist, by somebody who may do everything.
-#[tokio::test]
-async fn a_fuzzer_finds_no_fault_in_the_document_or_the_answers() {
-    const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
-                          response_schema_conformance";
-    let demo = Demo::start().await;
+/// Runs schemathesis over the whole document, by the holder of a token, with these arguments.
+async fn fuzzed(demo: &Demo, token: &str, arguments: &[&str]) {
     let mut settings = String::from("[parameters]\n\"path.service\" = \"registry\"\n");
     for (variable, told) in [("trust_id", "trustId"), ("urn", "urn"), ("feed_id", "feedId")] {
         writeln!(settings, "\"path.{variable}\" = {}", demo.told[told]).unwrap();
     }
     fs::write(demo.folder.path().join("schemathesis.toml"), settings).unwrap();
-    let scopes: Vec<String> = rpc::all_scopes().map(rpc::scope_name).collect();
-    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-    let vendor = demo.told["vendor"]["clientId"].as_str().unwrap();
-    let token = token(demo.folder.path(), vendor, None, &scopes);
     let output = tokio::process::Command::new(python().with_file_name("schemathesis"))
         .args(["run", &format!("{}/openapi.json", demo.url())])
         .args(["--header", &format!("Authorization: Bearer {token}")])
-        .args(["--exclude-path", "/v1/journals/{service}/events/stream", "--checks", CHECKS])
-        .args(["--max-examples", "15", "--phases", "coverage,fuzzing", "--no-color"])
-        .args(["--generation-deterministic", "--workers", "2"])
+        .args(["--exclude-path", "/v1/journals/{service}/events/stream"])
+        .args(["--max-examples", "15", "--no-color", "--generation-deterministic"])
+        .args(["--workers", "2"])
+        .args(arguments)
+        .env("SCHEMATHESIS_HOOKS", "hostile")
+        .env("PYTHONPATH", root().join("tests/outside"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .current_dir(demo.folder.path())
         .output()
         .await
@@ -245,6 +241,40 @@ async fn a_fuzzer_finds_no_fault_in_the_document_or_the_answers() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("Tested: "), "{said}");
+}
+
+fn everything() -> Vec<String> {
+    rpc::all_scopes().map(rpc::scope_name).collect()
+}
+
+/// Every path but the stream that never ends, over things that exist, by somebody who may do everything.
+#[tokio::test]
+async fn a_fuzzer_finds_no_fault_in_the_document_or_the_answers() {
+    const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                          response_schema_conformance";
+    let demo = Demo::start().await;
+    let scopes = everything();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let vendor = demo.told["vendor"]["clientId"].as_str().unwrap();
+    let token = token(demo.folder.path(), vendor, None, &scopes);
+    fuzzed(&demo, &token, &["--checks", CHECKS, "--phases", "coverage,fuzzing"]).await;
+}
+
+/// Whoever has no scope gets nothing anywhere, and whoever is another trust's nothing of this one, whatever they send.
+/// threat: T-OTHER-TRUST
+#[tokio::test]
+async fn a_fuzzer_with_a_hostile_token_is_refused_everywhere() {
+    const REFUSED: [&str; 4] = ["--checks", "nothing_but_refusals", "--phases", "fuzzing"];
+    let demo = Demo::start().await;
+    let stranger = uuid::Uuid::from_u128(7).to_string();
+    let weak = token(demo.folder.path(), "hostile", Some(&stranger), &["metrics:read"]);
+    let arguments = [&REFUSED[..], &["--exclude-tag", "Host"]].concat();
+    fuzzed(&demo, &weak, &arguments).await;
+    let scopes = everything();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let other = token(demo.folder.path(), "hostile", Some(&stranger), &scopes);
+    let theirs = ["--include-path-regex", "^/v1/trusts/.trust_id."];
+    fuzzed(&demo, &other, &[&REFUSED[..], &theirs].concat()).await;
 }
 
 #[tokio::test]

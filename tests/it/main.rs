@@ -12,6 +12,7 @@ mod browser;
 mod confinement;
 mod conformance;
 mod demonstration;
+mod documents;
 #[cfg(target_os = "linux")]
 mod doors;
 #[cfg(target_os = "linux")]
@@ -36,3 +37,4 @@ mod supply;
 mod threats;
 mod tidy;
 mod tls;
+mod webhooks;

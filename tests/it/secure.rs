@@ -20,6 +20,10 @@ const ACROSS: &[(&str, &str)] = &[
     ("services/registry/src/app/access/grant.rs", "names of clients that are of no trust"),
     ("services/registry/src/app/access/token.rs", "which trusts a client has grants of"),
     ("services/registry/src/app/establishment.rs", "a place in the national register"),
+    (
+        "services/registry/src/app/webhook/deliver.rs",
+        "which of many trusts' webhooks have something to send; each turn is of its trust",
+    ),
 ];
 
 /// Code of the services and crates, without its tests.

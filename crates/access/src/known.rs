@@ -10,7 +10,7 @@ use contract::registry::{
     ClientKind, ClientState, DirectoryClient, DirectoryGrant, DirectoryProvider,
     GetDirectoryResponse,
 };
-use rpc::{Allowance, Caller, Error, Permit, Reach, Result, token::Token};
+use rpc::{Allowance, Caller, Error, Permit, Reach, Result, Scope, token::Token};
 use uuid::Uuid;
 
 use crate::{people::Said, roles::Provider};
@@ -41,6 +41,12 @@ struct Grant {
     trust_id: Uuid,
     allowance: Allowance,
     ends_on: Option<NaiveDate>,
+}
+
+impl Grant {
+    fn holds(&self, today: NaiveDate) -> bool {
+        self.ends_on.is_none_or(|ends_on| today <= ends_on)
+    }
 }
 
 impl Known {
@@ -107,9 +113,7 @@ impl Known {
         }
         let trust_id = token.trust?;
         let given = self.grants.get(&token.client_id).into_iter().flat_map(HashMap::values);
-        let holds = |it: &&Grant| {
-            it.trust_id == trust_id && it.ends_on.is_none_or(|ends_on| today <= ends_on)
-        };
+        let holds = |it: &&Grant| it.trust_id == trust_id && it.holds(today);
         let allowances = given.filter(holds).map(|it| it.allowance.clone()).collect();
         Some(Caller {
             client_id: token.client_id.clone(),
@@ -118,6 +122,19 @@ impl Known {
             permit: Arc::new(Permit::Granted(allowances)),
             person: None,
         })
+    }
+
+    /// Whether a client's webhooks of a trust go on: it is active, and some grant lets it read all of the trust's journal.
+    pub(crate) fn stands(&self, client_id: &str, trust_id: Uuid, today: NaiveDate) -> bool {
+        let Some(client) = self.clients.get(client_id) else { return true };
+        let scope = i32::from(Scope::JournalRead);
+        let given = self.grants.get(client_id).into_iter().flat_map(HashMap::values);
+        let mut given = given.filter(|it| it.trust_id == trust_id && it.holds(today));
+        client.is_active
+            && (client.is_operator
+                || given.any(|it| {
+                    it.allowance.scopes.contains(&scope) && it.allowance.schools.is_none()
+                }))
     }
 
     /// The provider that a token says it is of, if a trust takes it.
@@ -164,7 +181,7 @@ fn id(text: &str) -> Result<Uuid> {
 #[cfg(test)]
 mod tests {
     use contract::registry::RevokedToken;
-    use rpc::{Asked, Scope};
+    use rpc::Asked;
 
     use super::*;
 

@@ -20,6 +20,7 @@ use rpc::{
     auth::{Admitted, Authority},
     token::{Keys, Token},
 };
+use uuid::Uuid;
 
 use self::known::Known;
 pub use self::people::{Outward, People};
@@ -108,6 +109,14 @@ impl Directory {
         }
         state.asked = Some(asked);
         Ok(())
+    }
+
+    /// Whether a client may still have a trust's events brought to it. Of callers that are no clients nothing is known here.
+    pub fn stands(&self, client_id: &str, trust_id: Uuid) -> Result<bool> {
+        let today = calendar::london_date(rpc::now());
+        let state = self.state();
+        state.fresh()?;
+        Ok(state.known.stands(client_id, trust_id, today))
     }
 
     /// Who holds a token of a client, and what its grants come to now.

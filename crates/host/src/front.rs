@@ -20,7 +20,7 @@ use tonic::{body::Body, service::Routes};
 use tower_http::{catch_panic::CatchPanicLayer, decompression::RequestDecompressionLayer};
 
 use crate::{
-    Limits, documents,
+    Limits, asyncapi, documents,
     limits::{Gate, admit, meter},
     openapi, operate,
 };
@@ -51,7 +51,7 @@ pub async fn front(
     let grpc = operate::describe(grpc).await.into_axum_router().reset_fallback();
     rest.merge(grpc)
         .merge(operate::routes(Arc::clone(&parts), metrics))
-        .merge(documents::routes(openapi()))
+        .merge(documents::routes(openapi(), asyncapi::asyncapi()))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))

@@ -8,6 +8,7 @@ mod aggregate;
 mod answer;
 mod append;
 mod as_of;
+mod cloud;
 mod command;
 mod compare;
 mod described;
@@ -49,6 +50,7 @@ pub use aggregate::{Aggregate, Decision};
 use group::Log;
 
 pub use as_of::{AsOf, Of};
+pub use cloud::cloud_event;
 pub use compare::{Comparison, Difference};
 pub use event::{Draft, Recorded};
 pub use follow::{

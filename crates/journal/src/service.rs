@@ -16,11 +16,16 @@ use contract::journal::{
     journal_service_server::{self as server, JournalServiceServer},
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
-use prost_reflect::DynamicMessage;
 use rpc::{Ctx, Error, Fault, Reach, Reason, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::{Journal, Recorded, list, listing, read::head, tail};
+use crate::{
+    Journal, Recorded,
+    cloud::{cloud_event, render},
+    list, listing,
+    read::head,
+    tail,
+};
 
 const NAME: &str = "headway.journal.v1.JournalService";
 
@@ -129,7 +134,8 @@ fn position(pointer: &str, after: u64, head: i64) -> Result<i64> {
 /// An event as a caller of that reach sees it: a trust counts positions of its own.
 pub(crate) fn show(event: &Recorded, reach: Reach, rendered: bool) -> Result<Event> {
     let rendered = if rendered {
-        Some(serde_json::from_value(render(event)?).map_err(Error::internal)?)
+        let rendered = render(&event.kind, &event.data)?;
+        Some(serde_json::from_value(rendered).map_err(Error::internal)?)
     } else {
         None
     };
@@ -167,16 +173,6 @@ impl TryFrom<&Recorded> for Event {
     }
 }
 
-/// The event's message as canonical JSON, from the contract's descriptors.
-fn render(event: &Recorded) -> Result<Value> {
-    let message = contract::pool()
-        .get_message_by_name(&event.kind)
-        .ok_or_else(|| Error::internal(format!("no message {} in the contract", event.kind)))?;
-    let message =
-        DynamicMessage::decode(message, event.data.as_slice()).map_err(Error::internal)?;
-    serde_json::to_value(message).map_err(Error::internal)
-}
-
 /// `Subscribe` as server-sent events: `CloudEvents` 1.0 in JSON, the position as the event's id.
 async fn sse(journals: Journals, mut request: Request) -> Result<Response> {
     let method = rpc::method(NAME, "Subscribe");
@@ -194,9 +190,9 @@ async fn sse(journals: Journals, mut request: Request) -> Result<Response> {
     })?;
     let reach = ctx.caller.reach;
     let stream = subscribe(journal, ctx.own_trust(), after).await?;
-    let source = format!("/v1/journals/{}", path_service(request.uri().path()));
+    let service = path_service(request.uri().path()).to_owned();
     let stream = stream
-        .map(move |it| it.and_then(|it| cloud_event(&it, reach, &source)))
+        .map(move |it| it.and_then(|it| server_sent(&it, reach, &service)))
         // The stream ends where it fails; the reader comes back with Last-Event-ID.
         .take_while(|it| futures::future::ready(it.is_ok()))
         .filter_map(|it| futures::future::ready(it.ok()))
@@ -208,19 +204,8 @@ fn path_service(path: &str) -> &str {
     path.split('/').nth(3).unwrap_or_default()
 }
 
-fn cloud_event(event: &Recorded, reach: Reach, source: &str) -> Result<sse::Event> {
+fn server_sent(event: &Recorded, reach: Reach, service: &str) -> Result<sse::Event> {
     let shown = show(event, reach, false)?;
-    let body = json!({
-        "specversion": "1.0",
-        "id": shown.event_id,
-        "source": source,
-        "type": shown.r#type,
-        "subject": shown.stream,
-        "time": event.recorded_at,
-        "datacontenttype": "application/json",
-        "sequence": shown.position.to_string(),
-        "trustid": shown.trust_id,
-        "data": render(event)?,
-    });
+    let body = cloud_event(&shown, service)?;
     Ok(sse::Event::default().id(shown.position.to_string()).event("event").data(body.to_string()))
 }

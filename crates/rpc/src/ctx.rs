@@ -32,7 +32,7 @@ pub fn now() -> DateTime<Utc> {
 }
 
 /// Whose data a credential reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// Every trust: those who run the platform, and its services.
     Platform,

@@ -164,7 +164,8 @@ pub fn status(reason: Reason) -> StatusCode {
         | R::PageTokenInvalid
         | R::ColumnMissing
         | R::FileMalformed
-        | R::PupilUnknown => StatusCode::BAD_REQUEST,
+        | R::PupilUnknown
+        | R::WebhookTargetRefused => StatusCode::BAD_REQUEST,
         R::Unauthenticated => StatusCode::UNAUTHORIZED,
         R::ScopeMissing | R::GrantMissing => StatusCode::FORBIDDEN,
         R::NotFound | R::PathUnknown | R::SchoolUnknown => StatusCode::NOT_FOUND,
@@ -176,7 +177,8 @@ pub fn status(reason: Reason) -> StatusCode {
         | R::SchoolClosed
         | R::RemovalUnconfirmed
         | R::PupilsConflict
-        | R::SnapshotIncomplete => StatusCode::CONFLICT,
+        | R::SnapshotIncomplete
+        | R::WebhookLimit => StatusCode::CONFLICT,
         R::ChangesGone => StatusCode::GONE,
         R::VersionStale => StatusCode::PRECONDITION_FAILED,
         R::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -212,6 +214,7 @@ pub fn code(reason: Reason) -> tonic::Code {
         | Reason::RemovalUnconfirmed
         | Reason::PupilsConflict
         | Reason::SnapshotIncomplete
+        | Reason::WebhookLimit
         | Reason::VersionMissing => Code::FailedPrecondition,
         Reason::MethodNotAllowed | Reason::PathUnknown | Reason::NotOffered => Code::Unimplemented,
         Reason::JournalDamaged => Code::DataLoss,

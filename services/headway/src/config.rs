@@ -50,6 +50,7 @@ pub struct Config {
     pub ingest: Ingest,
     pub journal: Proof,
     pub board: Board,
+    pub webhooks: Webhooks,
     pub limits: Limits,
     pub tls: Tls,
     pub access: AccessSettings,
@@ -137,6 +138,19 @@ impl Tls {
 pub struct Board {
     pub trust_id: Option<String>,
     pub demonstration: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    pub allow_private_targets: bool,
+}
+
+impl Webhooks {
+    /// As the sender takes it.
+    pub(crate) fn policy(&self) -> webhook::Policy {
+        if self.allow_private_targets { webhook::Policy::Anywhere } else { webhook::Policy::Public }
+    }
 }
 
 /// The settings that flags and environment may give.

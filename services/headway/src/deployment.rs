@@ -1,6 +1,10 @@
 //! Services put together: their databases, their doors, and what follows what.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use access::{Directory, Outward, People};
 use anyhow::{Context, Result};
@@ -11,17 +15,14 @@ use host::{Part, front};
 use journal::{Follower, Journal, Journals, Source};
 use metrics_exporter_prometheus::PrometheusHandle;
 use relay::Nats;
-use rpc::{
-    Caller, Ctx, Peer, Reach, Scope,
-    auth::Authority,
-    token::{Keys, OF_SERVICES},
-};
+use rpc::{Peer, Reach, Scope, auth::Authority, token::Keys};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use uuid::Uuid;
 
 use crate::{
+    channel::{caller, connect, landing},
     config::{Config, Service},
     issuer::DemonstrationIssuer,
     secrets::Secrets,
@@ -29,6 +30,9 @@ use crate::{
 
 /// How long followers and relays have to end by themselves.
 const PARTING: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Channels for webhooks that are kept at the same time, at the most.
+const CHANNELS: usize = 10_000;
 
 /// Services that run in this process.
 pub struct Deployment {
@@ -116,6 +120,13 @@ impl Deployment {
             tasks.spawn(app.work(config.ingest.workers));
             tasks.spawn(app.clone().keep_house());
         }
+        let directory = peers.directory().await?;
+        if let Some(app) = &opened.registry {
+            let known = directory.clone();
+            let standing = move |client_id: &str, trust_id| known.stands(client_id, trust_id);
+            app.connect(peers.journals(), Box::new(standing));
+            tasks.spawn(app.clone().tell());
+        }
         for journal in &opened.journals {
             journal.attest(&settings);
             if let Some(nats) = &opened.nats {
@@ -123,7 +134,6 @@ impl Deployment {
             }
         }
         let mut shared = shared.merge(peers.board()?.unwrap_or_else(landing));
-        let directory = peers.directory().await?;
         if let Some(app) = &opened.registry {
             let base = config.base(scheme, address);
             let oauth = registry::Oauth::new(app.clone(), secrets.tokens.clone(), base);
@@ -190,9 +200,12 @@ impl Opened {
         let routes = std::mem::take(&mut self.routes);
         let (journal, rest, routes) = match service {
             Service::Registry => {
-                let loopback = config.access.loopback_issuers;
-                let app = registry::App::open(db.clone()).with_loopback_issuers(loopback);
+                let sender = webhook::Sender::new(config.webhooks.policy())?;
+                let app = registry::App::open(db.clone())
+                    .with_loopback_issuers(config.access.loopback_issuers)
+                    .with_webhooks(secrets.webhooks.clone(), sender);
                 let routes = routes.add_service(app.grpc()).add_service(app.access());
+                let routes = routes.add_service(app.grpc_of_webhooks());
                 let opened = (app.journal().clone(), app.rest(), routes);
                 self.registry = Some(app);
                 opened
@@ -282,6 +295,33 @@ impl Reachable<'_> {
         })
     }
 
+    /// Channels to journals, for telling webhooks of them. One that nobody said where it is, is missed when it is asked for.
+    fn journals(&self) -> Box<registry::Channels> {
+        let (config, secrets) = (self.config.clone(), self.secrets.clone());
+        let routes = self.routes.clone();
+        let here: Vec<_> = Service::ALL.into_iter().filter(|it| self.here.runs(*it)).collect();
+        let known: Mutex<HashMap<_, Peer>> = Mutex::default();
+        Box::new(move |name, reach| {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(peer) = known.get(&(name, reach)) {
+                return Ok(peer.clone());
+            }
+            let unknown = || rpc::Error::internal(format!("no service {name}"));
+            let to = Service::ALL.into_iter().find(|it| it.name() == name).ok_or_else(unknown)?;
+            let parts = (&config, &secrets, here.contains(&to).then_some(&routes));
+            let channel = connect(parts, to, registry::NAME, reach, vec![Scope::JournalRead]);
+            let channel = channel.map_err(|error| {
+                let detail = "it is not known where a journal is";
+                rpc::Error::new(rpc::Reason::Unavailable, detail).caused_by(error.to_string())
+            })?;
+            if known.len() >= CHANNELS {
+                known.clear();
+            }
+            known.insert((name, reach), channel.clone());
+            Ok(channel)
+        })
+    }
+
     fn channel(
         &self,
         to: Service,
@@ -289,18 +329,8 @@ impl Reachable<'_> {
         reach: Reach,
         scopes: Vec<Scope>,
     ) -> Result<Peer> {
-        if self.here.runs(to) {
-            return Ok(rpc::near(self.routes.clone(), caller(from, reach, &scopes)));
-        }
-        let keys = self.secrets.tokens.clone();
-        let trust = match reach {
-            Reach::Platform => None,
-            Reach::Trust(trust_id) => Some(trust_id),
-        };
-        let token = move || keys.issue(from, trust, &scopes, Ctx::system(from).now, OF_SERVICES);
-        let files = self.config.tls.files()?.filter(|it| it.peers_ca.is_some());
-        let tls = files.as_ref().map(tls::Client::open).transpose().context("[tls]")?;
-        Ok(rpc::far(self.config.peer(to)?, tls, token)?)
+        let near = self.here.runs(to).then_some(self.routes);
+        connect((self.config, self.secrets, near), to, from, reach, scopes)
     }
 
     /// What this process knows of who may do what, asked for once already where the registry runs here.
@@ -337,15 +367,4 @@ impl Reachable<'_> {
         };
         Ok(Some(Board::new(peers, trust_id, self.config.board.demonstration).routes()))
     }
-}
-
-/// What `/` says while no board is shown there.
-fn landing() -> Router {
-    const TEXT: &str = "Headway is running.\n\n/openapi.json  the REST contract; gRPC is on the same port, with reflection\n\
-        /readyz        whether every database answers\n\nNaming a trust under [board] in the settings shows its board here.\n";
-    Router::new().route("/", axum::routing::get(async || TEXT))
-}
-
-fn caller(client_id: &str, reach: Reach, scopes: &[Scope]) -> Caller {
-    Caller::whole(client_id, reach, scopes.iter().copied())
 }

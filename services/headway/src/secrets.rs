@@ -15,6 +15,8 @@ pub(crate) struct Secrets {
     pub(crate) pupils: PupilKey,
     /// What signs checkpoints of the journals.
     pub(crate) journal: proof::Keys,
+    /// What signs messages to webhooks.
+    pub(crate) webhooks: webhook::Keys,
 }
 
 /// The master key of pupils' hashes. Losing it orphans every record; it must be backed up apart from the databases.
@@ -52,6 +54,7 @@ impl Secrets {
             .try_into()
             .map_err(|_| io::Error::other(format!("{} must hold 32 bytes", path.display())))?;
         let journal = proof::Keys::open(&folder.join("journal"), name)?;
-        Ok(Self { tokens, pupils: PupilKey(key), journal })
+        let webhooks = webhook::Keys::open(folder)?;
+        Ok(Self { tokens, pupils: PupilKey(key), journal, webhooks })
     }
 }

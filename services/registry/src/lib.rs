@@ -16,16 +16,18 @@ mod gias;
 mod store;
 mod wire;
 
+use app::Telling;
 use axum::Router;
 use contract::registry::{
     access_service_server::AccessServiceServer, registry_service_server::RegistryServiceServer,
+    webhook_service_server::WebhookServiceServer,
 };
 use db::{Db, Migrations};
 use journal::Journal;
 
-pub use api::{AccessDoors, Doors, Oauth, SERVICE};
+pub use api::{AccessDoors, Doors, Oauth, SERVICE, WebhookDoors};
 pub use app::{
-    App,
+    App, Channels, Standing,
     access::{ADMINISTRATOR, Made, NewClient},
 };
 pub use store::projection::Tables;
@@ -53,7 +55,7 @@ pub fn migrations() -> Migrations {
 impl App {
     /// Starts the service over a database opened with [`migrations`].
     pub fn open(db: Db) -> Self {
-        Self { journal: Journal::open(NAME, db, Tables), loopback_issuers: false }
+        Self { journal: Journal::open(NAME, db, Tables), loopback_issuers: false, telling: None }
     }
 
     /// Lets trusts name issuers on this machine, over plain HTTP: for development.
@@ -62,12 +64,25 @@ impl App {
         Self { loopback_issuers, ..self }
     }
 
+    /// Offers webhooks, signed with these keys.
+    #[must_use]
+    pub fn with_webhooks(self, keys: webhook::Keys, sender: webhook::Sender) -> Self {
+        Self { telling: Some(Telling::new(keys, sender)), ..self }
+    }
+
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
     pub fn rest(&self) -> Router {
-        Doors(self.clone()).routes().merge(AccessDoors(self.clone()).rest_routes())
+        Doors(self.clone())
+            .routes()
+            .merge(AccessDoors(self.clone()).rest_routes())
+            .merge(WebhookDoors(self.clone()).rest_routes())
+    }
+
+    pub fn grpc_of_webhooks(&self) -> WebhookServiceServer<WebhookDoors> {
+        WebhookServiceServer::new(WebhookDoors(self.clone()))
     }
 
     pub fn grpc(&self) -> RegistryServiceServer<Doors> {

@@ -16,6 +16,7 @@ use crate::domain::{
     phase::Phase,
     rubric::{Rating, RubricDomain},
     unit::UnitKind,
+    webhook::{DeliveryState, DisabledReason, WebhookState},
 };
 
 rpc::twins! {
@@ -31,6 +32,9 @@ rpc::twins! {
     GrantState = v1::GrantState { Active, Withdrawn, Ended }
     Role = v1::Role { Reader, Editor, Administrator, DataProtection }
     Audience = common::Audience { Board, Executive, SchoolLeader, MiddleLeader, Teacher }
+    WebhookState = v1::WebhookState { Enabled, Disabled }
+    DisabledReason = v1::WebhookDisabledReason { Requested, Gone, Failing, AccessWithdrawn }
+    DeliveryState = v1::WebhookDeliveryState { Pending, Delivered, Failed }
     EvidenceKind = common::EvidenceKind { Data, ProfessionalJudgement, Voice, OutsideJudgement }
 }
 

@@ -113,6 +113,13 @@ fn beside(method: &Method, value: &impl Fn(&str) -> String) -> Value {
         "CreateProjectTransition" => {
             json!({"expectedVersion": 1, "to": "PROJECT_STATE_DIAGNOSED", "rationale": "Mine"})
         }
+        "CreateWebhook" => json!({"url": "https://1.1.1.1/mine"}),
+        "UpdateWebhook" => json!({"description": "Mine", "expectedVersion": 1}),
+        "CreateWebhookTransition" => {
+            json!({"to": "WEBHOOK_STATE_DISABLED", "expectedVersion": 1})
+        }
+        "CreateWebhookReplay" => json!({"service": "registry"}),
+        "CreateWebhookSecret" | "CreateWebhookPing" | "DeleteWebhook" => json!({}),
         other => panic!("give a valid body of {other}, so that only its sender is wrong"),
     }
 }

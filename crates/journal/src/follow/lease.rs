@@ -276,19 +276,25 @@ impl Leases {
     }
 
     /// Makes sure, in the transaction of an effect, that the lease has not gone to another, nor can before the commit.
+    ///
+    /// On `PostgreSQL` the lock keeps others from taking the lease and not from renewing it: an effect under several
+    /// leases and a renewal of several would otherwise wait for each other.
     pub async fn holds(tx: &mut Tx, name: &str, held: &Held) -> Result<bool> {
-        let same = on!(tx, |c| {
-            sqlx::query(
-            "UPDATE consumer SET position = position WHERE name = $1 AND partition = $2 AND epoch = $3"
-        )
-        .bind(name)
-        .bind(held.partition)
-        .bind(held.epoch)
-        .execute(c)
-        .await
-        .map(|it| it.rows_affected())
-        })?;
-        Ok(same == 1)
+        let sql = match tx {
+            Tx::Sqlite(_) => {
+                "SELECT epoch FROM consumer WHERE name = $1 AND partition = $2 AND epoch = $3"
+            }
+            Tx::Postgres(_) => {
+                "SELECT epoch FROM consumer WHERE name = $1 AND partition = $2 AND epoch = $3 FOR KEY SHARE"
+            }
+        };
+        let same: Option<i64> = on!(tx, |c| sqlx::query_scalar(sql)
+            .bind(name)
+            .bind(held.partition)
+            .bind(held.epoch)
+            .fetch_optional(c)
+            .await)?;
+        Ok(same.is_some())
     }
 
     /// Moves a partition's position in the transaction of the effect; false when the lease has gone to another.

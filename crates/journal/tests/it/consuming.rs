@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::{StreamExt, future::BoxFuture};
-use journal::{Carrier, Events, Follower, Journal, Recorded, Source};
+use journal::{Carrier, Events, Follower, Journal, Leases, Recorded, Source};
 use rpc::{Peer, Result};
 use testkit::Database;
 
@@ -232,4 +232,32 @@ async fn positions_from_before_partitions_are_kept(database: Database) {
     assert_eq!(tried, [5, 6]);
     own.close();
     task.await.unwrap();
+}
+
+/// An effect under several leases takes them in any order; waiting for each other, it and a renewal would be a deadlock.
+#[tokio::test]
+async fn a_renewal_waits_for_no_effect_and_no_lease_is_taken_under_one() {
+    let database = Database::postgres().await;
+    let own = open(&database, "follower").await;
+    let mut leases = Leases::new(&own, "work", 2, LEASE);
+    let held = leases.beat().await.unwrap();
+    assert_eq!(held.len(), 2);
+
+    let mut effect = own.db().begin().await.unwrap();
+    assert!(Leases::holds(&mut effect, "work", &held[1]).await.unwrap());
+    let renewed = tokio::time::timeout(LEASE / 2, leases.beat()).await;
+    assert_eq!(renewed.expect("waits for nobody").unwrap(), held);
+    assert!(Leases::holds(&mut effect, "work", &held[0]).await.unwrap());
+
+    tokio::time::sleep(LEASE * 2).await;
+    let mut other = Leases::new(&own, "work", 2, LEASE);
+    assert_eq!(other.beat().await.unwrap(), [], "expired, but in the middle of a commit");
+    effect.commit().await.unwrap();
+    let taken = other.beat().await.unwrap();
+    assert!(!taken.is_empty());
+    let mut late = own.db().begin().await.unwrap();
+    for it in &taken {
+        let before = held.iter().find(|held| held.partition == it.partition).unwrap();
+        assert!(!Leases::holds(&mut late, "work", before).await.unwrap(), "gone to another");
+    }
 }

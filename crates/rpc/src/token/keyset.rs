@@ -89,7 +89,8 @@ pub(super) fn begin(folder: &Path) -> io::Result<()> {
 /// Makes another key and removes those that no token needs; all others, when it is to be `alone`.
 pub(super) fn rotate(folder: &Path, alone: bool, now: DateTime<Utc>) -> io::Result<()> {
     let files = files(folder)?;
-    let now = now.timestamp();
+    // Two of one second would be one file.
+    let now = files.last().map_or(now.timestamp(), |it| now.timestamp().max(it.0 + 1));
     create(&folder.join(format!("{PREFIX}{now}.pem")))?;
     let superseded = files.iter().skip(1).map(|it| it.0).chain([now]);
     for ((_, path), superseded) in files.iter().zip(superseded) {

@@ -24,10 +24,7 @@ pub(crate) struct Rest {
 
 impl Rest {
     pub(crate) async fn connect(address: &str, token: &str) -> Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
+        let sender = line(address).await?;
         Ok(Self { sender, address: address.to_owned(), bearer: bearer(token)? })
     }
 
@@ -63,7 +60,10 @@ impl Rest {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))?;
         let path = request.uri().path().to_owned();
-        self.sender.ready().await?;
+        // A server closes connections that idle; nothing of this request has been sent on it.
+        if self.sender.ready().await.is_err() {
+            self.sender = line(&self.address).await?;
+        }
         let response = self.sender.send_request(request).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();
@@ -72,6 +72,14 @@ impl Rest {
         }
         Ok(body)
     }
+}
+
+async fn line(address: &str) -> Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 /// A token as requests carry it.

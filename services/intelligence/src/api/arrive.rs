@@ -62,6 +62,11 @@ impl Arriving {
         self.fits(self.bytes)
     }
 
+    /// Of the bytes counted.
+    pub(super) fn sha256(&self) -> [u8; 32] {
+        self.sha256.clone().finalize().into()
+    }
+
     /// Bytes that a batch may have at the most.
     pub(super) fn limit(&self) -> u64 {
         self.app.sizes().bytes
@@ -93,7 +98,7 @@ impl Arriving {
         Ok(())
     }
 
-    /// Makes a batch of what has come; `digest` is of the request, for its idempotency key is in `ctx`.
+    /// Makes a batch of what has come.
     pub(super) async fn end(
         mut self,
         ctx: &Ctx,
@@ -108,7 +113,7 @@ impl Arriving {
             format,
             media_type,
             bytes: self.bytes,
-            sha256: std::mem::take(&mut self.sha256).finalize().into(),
+            sha256: self.sha256(),
             records: Some(self.records),
             skipped_rows: self.skipped_rows,
         };

@@ -51,20 +51,19 @@ pub(super) async fn over_rest(
     let mut digest = Sha256::new();
     digest.update(method.descriptor.full_name());
     digest.update(header.encode_to_vec());
-    digest.update([0]);
     let mut arriving = Arriving::new(&app, feed, header.clone());
     arriving.fits(declared(headers))?;
     let format = if zipped {
         let body = rest::body(request, BUNDLE_BYTES).await?;
         arriving.count(&body)?;
-        digest.update(&body);
         unpack(&app, &ctx, &header, &mut arriving, body).await?;
         "zip"
     } else {
         let (format, splitter) = splitter(headers, app.sizes())?;
-        stream(method, &ctx, request, splitter, (&mut arriving, &mut digest, &mut header)).await?;
+        stream(method, &ctx, request, splitter, (&mut arriving, &mut header)).await?;
         format
     };
+    digest.update(arriving.sha256());
     ctx.idempotency = rpc::door::idempotency_of(method, key.as_deref(), digest.finalize().into())?;
     let batch = arriving.end(&ctx, &header, format, media_type).await?;
     let batch = app.settled(batch, wait).await?;
@@ -92,14 +91,13 @@ async fn stream(
     ctx: &Ctx,
     request: Request,
     mut splitter: Splitter,
-    (arriving, digest, header): (&mut Arriving, &mut Sha256, &mut pb::PushRecordsRequest),
+    (arriving, header): (&mut Arriving, &mut pb::PushRecordsRequest),
 ) -> Result<()> {
     let limit = usize::try_from(arriving.limit()).unwrap_or(usize::MAX);
     let mut body = request.into_body().into_data_stream();
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| rpc::body::broke_off(error, limit))?;
         arriving.count(&chunk)?;
-        digest.update(&chunk);
         for slice in chunk.chunks(SLICE) {
             arriving.take(ctx, splitter.take(slice)?).await?;
             tokio::task::yield_now().await;

@@ -188,11 +188,10 @@ impl Roll {
         let (hashes, []) = pupils.as_chunks::<16>() else { return None };
         let (cells, []) = enrolments.as_chunks::<WIDTH>() else { return None };
         let known = hashes.iter().zip(0_u32..).filter(|(it, _)| **it != FORGOTTEN);
-        let mut roll = Self {
-            pupils: hashes.to_vec(),
-            held: vec![Vec::new(); hashes.len()],
-            indices: known.map(|(it, index)| (*it, index)).collect(),
-        };
+        let mut indices = HashMap::with_capacity_and_hasher(hashes.len(), FxBuildHasher);
+        indices.extend(known.map(|(it, index)| (*it, index)));
+        let held = vec![Vec::new(); hashes.len()];
+        let mut roll = Self { pupils: hashes.to_vec(), held, indices };
         for cell in cells {
             roll.read(cell)?;
         }

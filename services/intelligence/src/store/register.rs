@@ -37,10 +37,12 @@ pub(crate) async fn within(tx: &mut Tx, ranges: &[Range]) -> Result<Vec<(Slot, R
         Tx::Postgres(tx) => {
             let (schools, from, to) = range::arrays(ranges);
             sqlx::query_as(
-                "SELECT register.school_id, date, session, first_index, marks
-                 FROM unnest($1::uuid[], $2::date[], $3::date[]) AS asked (school_id, first_day, last_day)
-                 JOIN register ON register.school_id = asked.school_id
-                     AND date BETWEEN first_day AND last_day",
+                "SELECT register.* FROM unnest($1::uuid[], $2::date[], $3::date[]) AS asked (school_id, first_day, last_day)
+                 CROSS JOIN LATERAL (
+                     SELECT school_id, date, session, first_index, marks FROM register
+                     WHERE register.school_id = asked.school_id AND date BETWEEN first_day AND last_day
+                     OFFSET 0
+                 ) AS register",
             )
             .bind(schools)
             .bind(from)

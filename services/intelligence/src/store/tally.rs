@@ -36,10 +36,12 @@ pub(crate) async fn within(
         Tx::Postgres(tx) => {
             let (schools, from, to) = range::arrays(ranges);
             sqlx::query_as(
-                "SELECT tally.school_id, term, folded_to, cells
-                 FROM unnest($1::uuid[], $2::date[], $3::date[]) AS asked (school_id, first_day, last_day)
-                 JOIN tally ON tally.school_id = asked.school_id
-                     AND term BETWEEN first_day AND last_day",
+                "SELECT tally.* FROM unnest($1::uuid[], $2::date[], $3::date[]) AS asked (school_id, first_day, last_day)
+                 CROSS JOIN LATERAL (
+                     SELECT school_id, term, folded_to, cells FROM tally
+                     WHERE tally.school_id = asked.school_id AND term BETWEEN first_day AND last_day
+                     OFFSET 0
+                 ) AS tally",
             )
             .bind(schools)
             .bind(from)

@@ -9,6 +9,8 @@ mod import;
 mod journeys;
 mod schools;
 mod trusts;
+mod webhooks;
 
 pub use access::{AccessDoors, Oauth};
 pub use doors::{Doors, SERVICE};
+pub use webhooks::WebhookDoors;

@@ -14,3 +14,4 @@ pub(crate) mod school;
 pub(crate) mod spread;
 pub(crate) mod trust;
 pub(crate) mod unit;
+pub(crate) mod webhook;

@@ -10,7 +10,7 @@ use rpc::{Error, Result, Twin};
 use super::{
     access,
     event::{details, number, school_id, whole},
-    journey, school, trust, unit,
+    journey, school, trust, unit, webhook_event,
 };
 use crate::domain::{
     history::RatingRound,
@@ -32,6 +32,7 @@ impl Projection for Tables {
             "identity_provider",
             "access_grant",
             "client",
+            "webhook",
             "rating_round",
             "transition",
             "journey",
@@ -85,7 +86,7 @@ async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {
         // The register itself is reference data; the event says that it changed.
         return Ok(());
     }
-    if access::projection::project(tx, event).await? {
+    if access::projection::project(tx, event).await? || webhook_event::project(tx, event).await? {
         return Ok(());
     }
     Err(Error::internal(format!("no table knows the event {}", event.kind)))

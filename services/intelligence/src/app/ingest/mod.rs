@@ -5,6 +5,7 @@ mod admit;
 mod enter;
 mod life;
 mod piece;
+mod share;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,6 +19,7 @@ use futures::future::BoxFuture;
 use identity::{SchoolId, TrustId};
 use journal::{Gather, Journal};
 use rpc::{Ctx, Error, Result};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use self::{admit::Admitted, enter::Entered};
 pub(super) use self::{
@@ -31,8 +33,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Arrival, Batch, Body, Book, Feed, Hash, Outcome, Record, RecordResult, Schools, Snapshot,
-        Unconfirmed,
+        Arrival, Batch, Body, Book, Facts, Feed, Hash, Outcome, Record, RecordResult, Schools,
+        Snapshot, Unconfirmed,
     },
     store,
 };
@@ -154,12 +156,22 @@ impl Sheet {
     }
 }
 
-impl Ingest {
-    pub(super) fn new(journal: Journal, feeds: Arc<Feeds>) -> Arc<Self> {
-        Arc::new(Self { journal, feeds })
-    }
+/// What some pushes touch, as it is stored.
+struct Opened {
+    schools: HashMap<TrustId, Schools>,
+    sheets: Vec<Sheet>,
+    book: Book,
+    facts: Facts,
+}
 
-    async fn enter(&self, tx: &mut Tx, asked: &[(&Ctx, &Push<Hash>)]) -> Result<Vec<Batch>> {
+/// What they make of it.
+struct Decided {
+    opened: Opened,
+    entered: Vec<Entered>,
+}
+
+impl Opened {
+    async fn read(tx: &mut Tx, asked: &[(&Ctx, &Push<Hash>)]) -> Result<Self> {
         let today = asked.first().map_or(NaiveDate::MIN, |it| it.0.today());
         let mut schools = schools(tx, asked).await?;
         let sheets = life::sheets(tx, asked, &mut schools).await?;
@@ -168,20 +180,76 @@ impl Ingest {
             .flat_map(|sheet| enter::wanted(sheet).map(|it| (sheet.trust_id, it)))
             .map(|(trust_id, (school_id, body))| book::Wanted { trust_id, school_id, body })
             .collect();
-        let mut book = book::open(tx, today, &wanted).await?;
-        let mut facts = facts::open(tx, &wanted).await?;
-        let entered = enter::all(&mut book, &mut facts, &sheets);
-        let (batches, positions) = self.told(tx, asked, (&sheets, &entered)).await?;
+        let book = book::open(tx, today, &wanted).await?;
+        let facts = facts::open(tx, &wanted).await?;
+        Ok(Self { schools, sheets, book, facts })
+    }
+
+    fn decide(mut self) -> Decided {
+        let entered = enter::all(&mut self.book, &mut self.facts, &self.sheets);
+        Decided { opened: self, entered }
+    }
+}
+
+fn pick<'t>(
+    asked: &[(&'t Ctx, &'t Push<Hash>)],
+    share: &[usize],
+) -> Vec<(&'t Ctx, &'t Push<Hash>)> {
+    share.iter().filter_map(|it| asked.get(*it).copied()).collect()
+}
+
+impl Ingest {
+    pub(super) fn new(journal: Journal, feeds: Arc<Feeds>) -> Arc<Self> {
+        Arc::new(Self { journal, feeds })
+    }
+
+    /// Enters pushes; gives their batches in the same order.
+    async fn enter(&self, tx: &mut Tx, asked: &[(&Ctx, &Push<Hash>)]) -> Result<Vec<Batch>> {
+        let weights = asked.iter().map(|(_, push)| (push.feed.trust_id, self.weight(push)));
+        let shares = share::shares(weights);
+        let is_one = shares.len() == 1;
+        let mut batches = Vec::with_capacity(asked.len());
+        let mut under_way: Option<(Vec<usize>, JoinHandle<Decided>)> = None;
+        for share in shares {
+            let opened = Opened::read(tx, &pick(asked, &share)).await?;
+            if is_one {
+                return self.store(tx, asked, &opened.decide()).await;
+            }
+            let deciding = spawn_blocking(|| opened.decide());
+            if let Some((share, decided)) = under_way.replace((share, deciding)) {
+                let decided = decided.await.map_err(Error::internal)?;
+                let made = self.store(tx, &pick(asked, &share), &decided).await?;
+                batches.extend(share.into_iter().zip(made));
+            }
+        }
+        if let Some((share, decided)) = under_way {
+            let decided = decided.await.map_err(Error::internal)?;
+            let made = self.store(tx, &pick(asked, &share), &decided).await?;
+            batches.extend(share.into_iter().zip(made));
+        }
+        batches.sort_unstable_by_key(|it| it.0);
+        Ok(batches.into_iter().map(|it| it.1).collect())
+    }
+
+    /// Stores what a share of the pushes changed, and what became of them.
+    async fn store(
+        &self,
+        tx: &mut Tx,
+        asked: &[(&Ctx, &Push<Hash>)],
+        decided: &Decided,
+    ) -> Result<Vec<Batch>> {
+        let Decided { opened: Opened { schools, sheets, book, facts }, entered } = decided;
+        let (batches, positions) = self.told(tx, asked, (sheets, entered)).await?;
         // Dry runs are run alone.
         if asked.iter().any(|it| it.1.dry_run) {
             return Ok(batches);
         }
         let last = positions.last().copied().unwrap_or_default();
         let position_of = |push: usize| positions.get(push).copied().unwrap_or(last);
-        book::save(tx, &book, position_of).await?;
-        facts::save(tx, &facts, position_of).await?;
-        life::keep(tx, (&book, &facts), &batches, (&sheets, &entered), position_of).await?;
-        self.signal(tx, asked, (&book, &schools)).await?;
+        book::save(tx, book, position_of).await?;
+        facts::save(tx, facts, position_of).await?;
+        life::keep(tx, (book, facts), &batches, (sheets, entered), position_of).await?;
+        self.signal(tx, asked, (book, schools)).await?;
         Ok(batches)
     }
 

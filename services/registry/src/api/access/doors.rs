@@ -122,6 +122,9 @@ impl AccessDoors {
         let state = request.state.map(state).transpose()?;
         let filters = (trust_id, &request.client_id, state);
         let page = Page::parse(request.page_size, request.page_token.as_deref(), &filters, PAGES)?;
+        if request.client_id.as_ref().is_some_and(|it| it.contains('\0')) {
+            return Err(Error::field("/clientId", rpc::Fault::invalid("is no client's id")));
+        }
         let wanted = (request.client_id.clone(), state);
         let listed = self.0.grants(ctx, trust_id, wanted, page).await?;
         Ok(show::grants(listed, ctx.today()))

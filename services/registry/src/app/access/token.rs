@@ -20,8 +20,8 @@ use crate::{
     store::access::{assertion, client, grant},
 };
 
-/// How long an assertion may hold: what was taken is remembered for as long.
-const ASSERTION: Duration = Duration::minutes(10);
+/// How long an assertion may hold, as long as libraries make them: what was taken is remembered for as long.
+const ASSERTION: Duration = Duration::minutes(60);
 /// Seconds that clocks may differ by.
 const LEEWAY: Duration = Duration::seconds(30);
 
@@ -154,9 +154,10 @@ impl App {
         let claims = claims.filter(|it| it.iss == it.sub).ok_or(UNPROVEN)?;
         let (now, ends) = (rpc::now(), DateTime::from_timestamp(claims.exp, 0).ok_or(UNPROVEN)?);
         if ends > now + ASSERTION + LEEWAY {
-            return Err(Refused::Client("the assertion holds for longer than 10 minutes"));
+            return Err(Refused::Client("the assertion holds for longer than an hour"));
         }
-        let jti = claims.jti.filter(|it| (1..=255).contains(&it.len()));
+        let plain = |it: &String| it.chars().all(|it| !it.is_control());
+        let jti = claims.jti.filter(|it| (1..=255).contains(&it.len())).filter(plain);
         let jti = jti.ok_or(Refused::Client("the assertion needs a jti of 1 to 255 characters"))?;
         if self.take_once((&found.client_id, &jti), ends).await? {
             Ok(found)

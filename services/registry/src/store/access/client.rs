@@ -73,6 +73,10 @@ pub(crate) async fn put(tx: &mut Tx, client: &Client, position: i64) -> Result<(
 }
 
 pub(crate) async fn find(tx: &mut Tx, client_id: &str) -> Result<Option<Client>> {
+    // PostgreSQL takes no NUL, and no client's id has one.
+    if client_id.contains('\0') {
+        return Ok(None);
+    }
     let row: Option<Row> =
         on!(tx, |c| sqlx::query_as("SELECT * FROM client WHERE client_id = $1")
             .bind(client_id)

@@ -103,6 +103,11 @@ impl England {
         Ok(Self { schools, trusts, date: if weekend { friday } else { today }, seed: seed.of(3) })
     }
 
+    /// When a school's register comes, the least first: schools do not wait for each other.
+    pub(super) fn turn(&self, school: &School) -> u32 {
+        self.seed.named("turn").of(school.urn as u64).below(u32::MAX)
+    }
+
     pub(super) fn pupils(&self) -> u64 {
         self.schools.iter().map(|it| u64::from(it.roll)).sum()
     }

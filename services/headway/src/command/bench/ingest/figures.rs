@@ -24,6 +24,8 @@ pub(super) struct Figures {
     pub(super) marks: u64,
     pub(super) date: NaiveDate,
     pub(super) callers: u32,
+    /// That applied the enrolments.
+    pub(super) processes: u32,
     /// Of all the registers' JSON.
     pub(super) bytes: usize,
     pub(super) database: String,
@@ -75,11 +77,12 @@ impl Figures {
             self.database
         ))?;
         say(format_args!(
-            "before: trusts {:.1} s, schools {:.1} s, feeds {:.1} s, enrolments {:.1} s ({:.0} a second), {} MiB at most",
+            "before: trusts {:.1} s, schools {:.1} s, feeds {:.1} s, enrolments {:.1} s by {} processes ({:.0} a second), {} MiB at most",
             setting.trusts,
             setting.schools,
             setting.feeds,
             setting.rolls,
+            self.processes,
             rate(*marks, Duration::from_secs_f64(setting.rolls)),
             self.setting_peak_kib / 1024
         ))?;
@@ -141,6 +144,7 @@ impl Serialize for Figures {
             "marks": self.marks,
             "date": self.date,
             "callers": self.callers,
+            "processes": self.processes,
             "bytes": self.bytes,
             "database": self.database,
             "before": {

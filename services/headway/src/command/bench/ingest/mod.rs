@@ -40,6 +40,12 @@ pub(crate) struct Plan {
     /// `PostgreSQL` to use instead of SQLite files in a temporary folder; a database is made on it and removed
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// Processes that share the work of applying enrolments, on `PostgreSQL`; callers push to the first
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64), requires = "database_url")]
+    processes: u32,
+    /// A NATS server without streams, by which parts of batches travel then
+    #[arg(long, value_name = "URL", requires = "database_url")]
+    nats_url: Option<String>,
     /// A GIAS file of establishments whose numbers of pupils are taken instead of the built-in distribution
     #[arg(long, value_name = "FILE")]
     gias: Option<PathBuf>,
@@ -77,7 +83,7 @@ async fn measure(
         Some(it) => Some(Postgres::connect(it).await?),
         None => None,
     };
-    let server = Server::start(scratch.map(Scratch::url).as_deref()).await?;
+    let server = Server::start(plan, scratch.map(Scratch::url).as_deref()).await?;
     let bar = if plan.json { ProgressBar::hidden() } else { ProgressBar::no_length() };
     let (doors, setting) = setting::prepare(&server, england, &bar).await?;
     let setting_peak_kib = status_kib(&server.process, "VmHWM:");
@@ -109,6 +115,7 @@ async fn measure(
         marks: england.pupils(),
         date: england.date,
         callers: plan.callers,
+        processes: plan.processes,
         bytes,
         database: postgres.map_or_else(|| "SQLite".to_owned(), |it| it.settings),
         setting,

@@ -32,6 +32,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 struct Letter {
     body: Bytes,
     trust: usize,
+    turn: u32,
 }
 
 /// Registers in the order they will be sent, and what they amount to.
@@ -42,17 +43,18 @@ pub(super) struct Post {
 }
 
 impl Post {
-    /// Writes every register.
+    /// Writes every register. They are sent in an order that chance decides: schools do not wait for each other.
     pub(super) fn write(england: &England) -> Result<Self> {
         let mut post = Self { letters: Vec::new(), truths: Vec::new(), bytes: 0 };
         for (trust, schools) in england.trusts.iter().enumerate() {
             for school in england.schools.get(schools.clone()).unwrap_or_default() {
                 let (body, truth) = england.register(school)?;
                 post.bytes += body.len();
-                post.letters.push(Letter { body, trust });
+                post.letters.push(Letter { body, trust, turn: england.turn(school) });
                 post.truths.push(truth);
             }
         }
+        post.letters.sort_unstable_by_key(|it| it.turn);
         Ok(post)
     }
 }
@@ -79,7 +81,6 @@ pub(super) async fn push(
     for _ in 0..callers {
         lines.push(Rest::connect(&server.address.to_string(), "").await?);
     }
-    let mut reader = server.caller(None, &[Scope::IntelligenceRead]).await?;
     let next = Arc::new(AtomicUsize::new(0));
     let doors: Arc<[Door]> = doors.into();
     let mut tasks = JoinSet::new();
@@ -106,6 +107,7 @@ pub(super) async fn push(
         each.extend(done??);
     }
     let acknowledged = started.elapsed();
+    let mut reader = server.caller(None, &[Scope::IntelligenceRead]).await?;
     let step = (england.schools.len() / SAMPLE).max(1);
     for index in (0..england.schools.len()).step_by(step).take(SAMPLE) {
         follow(&mut reader, england, &doors, &post, index).await?;

@@ -11,6 +11,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
+use super::Plan;
 use crate::{command::rest::Rest, secrets::Secrets};
 
 /// What would come from this process's surroundings and change what is measured.
@@ -28,30 +29,39 @@ pub(super) struct Server {
     /// Its number, as `/proc` calls it.
     pub(super) process: String,
     pub(super) folder: TempDir,
-    child: Child,
-    _output: Lines<BufReader<ChildStdout>>,
+    children: Vec<Child>,
+    _outputs: Vec<Lines<BufReader<ChildStdout>>>,
 }
 
 impl Server {
-    /// Starts it over a fresh folder, and over PostgreSQL when there is a URL.
-    pub(super) async fn start(database_url: Option<&str>) -> Result<Self> {
+    /// Starts it over a fresh folder, and over PostgreSQL when there is a URL; others beside it share its work.
+    pub(super) async fn start(plan: &Plan, database_url: Option<&str>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
-        if let Some(url) = database_url {
-            command.args(["--database-url", url]);
+        let (mut children, mut outputs, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..plan.processes {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+            if let Some(url) = database_url {
+                command.args(["--database-url", url]);
+            }
+            for name in SURROUNDINGS {
+                command.env_remove(name);
+            }
+            if let Some(url) = &plan.nats_url {
+                command.env("HEADWAY_NATS_URL", url);
+            }
+            let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+            let mut output = BufReader::new(child.stdout.take().context("its output")?).lines();
+            let line = output.next_line().await?.context("it did not start")?;
+            let address = line.rsplit('/').next().and_then(|it| it.parse().ok());
+            addresses.push(address.with_context(|| format!("no address: {line}"))?);
+            children.push(child);
+            outputs.push(output);
         }
-        for name in SURROUNDINGS {
-            command.env_remove(name);
-        }
-        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
-        let mut output = BufReader::new(child.stdout.take().context("its output")?).lines();
-        let line = output.next_line().await?.context("it did not start")?;
-        let address = line.rsplit('/').next().and_then(|it| it.parse().ok());
-        let address = address.with_context(|| format!("no address: {line}"))?;
         let secrets = Secrets::open(&folder.path().join("keys"))?;
-        let process = child.id().context("it runs")?.to_string();
-        Ok(Self { address, secrets, process, folder, child, _output: output })
+        let process = children.first().and_then(Child::id).context("it runs")?.to_string();
+        let address = addresses.into_iter().next().context("one at least")?;
+        Ok(Self { address, secrets, process, folder, children, _outputs: outputs })
     }
 
     pub(super) fn keys(&self) -> &Keys {
@@ -66,6 +76,9 @@ impl Server {
     }
 
     pub(super) async fn stop(mut self) -> Result<()> {
-        Ok(self.child.kill().await?)
+        for child in &mut self.children {
+            child.kill().await?;
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,122 @@
+//! The paths that are no RPC: what the host itself answers, and where tokens come from.
+
+use rpc::{Scope, all_scopes, scope_name};
+use serde_json::{Map, Value, json};
+
+/// Paths and the one operation that each has.
+pub(super) fn paths() -> Map<String, Value> {
+    let text =
+        |text: &str| json!({"text/plain": {"schema": {"type": "string", "description": text}}});
+    let page = json!({"text/html": {"schema": {"type": "string"}}});
+    let object = json!({"application/json": {"schema": {"type": "object"}}});
+    let ready = json!({"application/json": {"schema": {
+        "type": "object",
+        "required": ["ready", "services"],
+        "properties": {
+            "ready": {"type": "boolean"},
+            "services": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+    }}});
+    let mut paths = Map::new();
+    let mut add = |path: &str, id: &str, summary: &str, answers: Value| {
+        let operation = json!({"get": {
+            "operationId": id,
+            "tags": ["Host"],
+            "summary": summary,
+            "security": [],
+            "responses": answers,
+        }});
+        paths.insert(path.to_owned(), operation);
+    };
+    let one = |content: &Value| json!({"200": {"description": "Done", "content": content}});
+    add("/livez", "Live", "Says that the process lives", one(&text("alive")));
+    add(
+        "/readyz",
+        "Ready",
+        "Says whether every service can answer, and which cannot",
+        json!({
+            "200": {"description": "All can", "content": ready},
+            "503": {"description": "Some cannot", "content": ready},
+        }),
+    );
+    add("/openapi.json", "OpenApi", "Gives this document", one(&object));
+    add("/asyncapi.json", "AsyncApi", "Gives the document of events (AsyncAPI 3.0)", one(&object));
+    add("/docs", "Docs", "Shows the documents as pages", one(&page));
+    add("/errors", "Errors", "Lists every reason for which a request can be refused", one(&page));
+    add(
+        "/errors/{reason}",
+        "Error",
+        "Explains a reason: the `type` of problem documents",
+        one(&page),
+    );
+    let mut explain = json!({
+        "application/json": {"schema": {"type": "object"}},
+        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+    });
+    merge(&mut explain, page);
+    if let Some(operation) = paths.get_mut("/errors/{reason}").and_then(|it| it.get_mut("get")) {
+        let parameter = json!({
+            "name": "reason", "in": "path", "required": true, "example": "not-found",
+            "description": "The reason in lower case, with hyphens.",
+            "schema": {"type": "string"},
+        });
+        merge(
+            operation,
+            json!({"parameters": [parameter], "responses": {
+                "200": {"description": "The meaning, what to do, and an example; as JSON when Accept asks for it", "content": explain},
+                "404": {"$ref": "#/components/responses/NotFound"},
+            }}),
+        );
+    }
+    let scope = scope_name(Scope::MetricsRead);
+    paths.insert(
+        "/metrics".to_owned(),
+        json!({"get": {
+            "operationId": "Metrics",
+            "tags": ["Host"],
+            "summary": "Gives operating metrics in Prometheus' text format",
+            "description": format!("Needs the scope `{scope}`."),
+            "security": [{"oauth2": [scope]}, {"token": [scope]}],
+            "responses": {
+                "200": {"description": "Metrics", "content": text("Prometheus text format, 0.0.4")},
+                "401": {"$ref": "#/components/responses/Unauthenticated"},
+                "403": {"$ref": "#/components/responses/ScopeMissing"},
+                "429": {"$ref": "#/components/responses/RateLimited"},
+            },
+        }}),
+    );
+    paths
+}
+
+fn merge(into: &mut Value, more: Value) {
+    if let (Some(into), Value::Object(more)) = (into.as_object_mut(), more) {
+        into.extend(more);
+    }
+}
+
+/// How callers show who they are.
+pub(super) fn security() -> Value {
+    let scopes: Map<String, Value> =
+        all_scopes().map(|it| (scope_name(it), said(it).into())).collect();
+    json!({
+        "oauth2": {
+            "type": "oauth2",
+            "description": "OAuth 2.0 client credentials, by `client_secret_basic` or `private_key_jwt`. A client with \
+                            grants of several trusts names one as `resource`.",
+            "flows": {"clientCredentials": {"tokenUrl": "/oauth2/token", "scopes": scopes}},
+        },
+        "token": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "A token of ours, or one of the trust's own identity provider for a person.",
+        },
+    })
+}
+
+/// What the contract says of a scope.
+fn said(scope: Scope) -> String {
+    let value = contract::pool()
+        .get_enum_by_name("headway.common.v1.Scope")
+        .and_then(|it| it.get_value(scope.into()));
+    let said = value.map(|it| super::comment(it.path(), &it.parent_enum().parent_file()));
+    said.unwrap_or_default()
+}
