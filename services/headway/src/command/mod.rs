@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod journal;
 mod perform;
+pub(crate) mod pseudonyms;
 mod rest;
 pub(crate) mod serve;
 mod stage;

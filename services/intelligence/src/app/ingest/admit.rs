@@ -11,6 +11,8 @@ pub(super) struct Admitted {
     pub(super) external_id: String,
     pub(super) superseded_by_urn: Option<String>,
     pub(super) body: Result<(Option<SchoolId>, Body<Hash>), Vec<Problem>>,
+    /// What is to be said of it although it is taken.
+    pub(super) notes: Vec<Problem>,
 }
 
 pub(super) fn all(
@@ -41,7 +43,7 @@ fn admit(feed: &Feed, schools: &Schools, record: Record<Hash>) -> Admitted {
         superseded_by_urn = school.superseding(number);
         Ok((Some(school.school_id), body))
     });
-    Admitted { line, external_id, superseded_by_urn, body }
+    Admitted { line, external_id, superseded_by_urn, body, notes: Vec::new() }
 }
 
 pub(super) fn problem(pointer: String, fault: Fault) -> Vec<Problem> {
