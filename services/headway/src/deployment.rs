@@ -107,7 +107,7 @@ impl Deployment {
             tasks.spawn(app.clone().keep_house());
         }
         if let Some(app) = &opened.registry {
-            app.connect(peers.journals(), Box::new(|_, _| true));
+            app.connect(peers.journals(), Box::new(|_, _| Ok(true)));
             tasks.spawn(app.clone().tell());
         }
         for journal in &opened.journals {

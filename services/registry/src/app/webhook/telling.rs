@@ -23,8 +23,8 @@ pub(crate) const PING: &str = "headway.registry.v1.WebhookPing";
 /// A channel to a service, for reading the journal as a trust, or as the platform.
 pub type Channels = dyn Fn(&'static str, Reach) -> Result<Peer> + Send + Sync;
 
-/// Whether a client may still read a trust's journal.
-pub type Standing = dyn Fn(&str, Uuid) -> bool + Send + Sync;
+/// Whether a client may still read all of a trust's journal; an error while that is not known.
+pub type Standing = dyn Fn(&str, Uuid) -> Result<bool> + Send + Sync;
 
 /// Keys, the way out, and the ways to the journals.
 pub(crate) struct Telling {
@@ -59,9 +59,9 @@ impl Telling {
         Ok(JournalServiceClient::new(channels(service, reach)?))
     }
 
-    pub(crate) fn may_read(&self, webhook: &Webhook) -> bool {
+    pub(crate) fn may_read(&self, webhook: &Webhook) -> Result<bool> {
         let standing = self.channels.get().map(|it| &it.1);
-        standing.is_none_or(|it| it(&webhook.client_id, webhook.trust_id.0))
+        standing.map_or(Ok(true), |it| it(&webhook.client_id, webhook.trust_id.0))
     }
 
     pub(crate) fn connect(&self, channels: Box<Channels>, standing: Box<Standing>) {

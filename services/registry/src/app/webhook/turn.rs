@@ -47,7 +47,7 @@ impl App {
         let mut due = delivery::due_of(&mut tx, webhook_id, now, WAITING).await?;
         drop(tx);
         let mut on = webhook.state == WebhookState::Enabled;
-        if on && !self.telling()?.may_read(&webhook) {
+        if on && !self.telling()?.may_read(&webhook)? {
             self.switch_off(held, webhook_id, DisabledReason::AccessWithdrawn).await?;
             on = false;
         }
