@@ -67,18 +67,15 @@ async fn scrub_postgres(line: &mut PgConnection, tables: &[&str]) -> Result<Stri
     // anew leaves its old file to the next checkpoint.
     let statistics = line.execute("VACUUM (FULL) pg_catalog.pg_statistic").await.is_ok();
     let checkpoint = line.execute("CHECKPOINT").await.is_ok();
-    let mut how = "VACUUM FULL of the tables".to_owned();
-    if !left.is_empty() {
-        how += &format!(
-            ", but VACUUM alone of {}, whose freed pages are overwritten as they are used again",
-            left.join(", ")
-        );
-    }
-    if statistics {
-        how += ", and of the planner's statistics";
-    }
-    if !checkpoint {
-        how += "; the old files go with the next checkpoint";
-    }
-    Ok(how)
+    let spared = if left.is_empty() {
+        String::new()
+    } else {
+        let large = left.join(", ");
+        format!(
+            ", but VACUUM alone of {large}, whose freed pages are overwritten as they are used again"
+        )
+    };
+    let samples = if statistics { ", and of the planner's statistics" } else { "" };
+    let files = if checkpoint { "" } else { "; the old files go with the next checkpoint" };
+    Ok(format!("VACUUM FULL of the tables{spared}{samples}{files}"))
 }

@@ -112,9 +112,9 @@ async fn a_text_is_found_and_erased_everywhere(database: Database) {
     let world = World::new(&database).await;
     let door = world.rest();
     let mut project = busy(&world).await;
-    let moved =
+    let leaving =
         change(&project, json!({"to": "PROJECT_STATE_ABANDONED", "rationale": "Canary Jane left"}));
-    project = door.call("CreateProjectTransition", moved).await.unwrap();
+    project = door.call("CreateProjectTransition", leaving).await.unwrap();
     let journals: journal::Journals = [world.app.journal().clone()].into_iter().collect();
     let rest = journals.rest();
     let post = async |path: &str, body: serde_json::Value| {

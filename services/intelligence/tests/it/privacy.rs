@@ -98,6 +98,11 @@ async fn reads_of_individuals_are_recorded(database: Database) {
     assert_eq!(problem(&granted(false).get(&world.rest, &path).await), "GRANT_MISSING");
     assert_eq!(granted(true).get(&world.rest, &path).await.status, 200);
     assert_eq!(reads(&world, "").await[0]["purpose"], "Attendance dashboard");
+    is_its_own(&world).await;
+}
+
+/// Another trust is not told of these reads.
+async fn is_its_own(world: &World) {
     let foreign = Caller::of(world.other_trust_id);
     let path = format!("/v1/trusts/{}/read-log", world.trust_id);
     assert_eq!(problem(&foreign.get(&world.rest, &path).await), "NOT_FOUND");
@@ -250,8 +255,8 @@ async fn a_hold_keeps_what_is_old(database: Database) {
         hold(json!({"subject": "SUBJECT_KIND_PUPIL", "vendorId": "old2", "reason": "Claim"})).await;
     world.app.keep_at(rpc::now()).await.unwrap();
     assert_eq!((rows(&world, "fact").await, rows(&world, "register").await), (2, 2));
-    let held = crate::erasure::export(&world, "PUPIL", "old2").await;
-    assert_eq!(held["records"].as_array().unwrap().len(), 3);
+    let told = crate::erasure::export(&world, "PUPIL", "old2").await;
+    assert_eq!(told["records"].as_array().unwrap().len(), 3);
     let all = hold(json!({"reason": "Inquiry"})).await;
     for (hold, facts) in [(of_pupil, 2), (all, 1)] {
         let path = format!("/v1/legal-holds/{hold}/lifts");
@@ -363,8 +368,8 @@ async fn pseudonyms_are_made_anew(database: Database) {
         "{:?}",
         world.results(&again).await
     );
-    let stale = world.get(&format!("changes/suspensions?after={cursor}")).await;
-    assert_eq!(problem(&stale), "CHANGES_GONE");
+    let behind = world.get(&format!("changes/suspensions?after={cursor}")).await;
+    assert_eq!(problem(&behind), "CHANGES_GONE");
     let erasure =
         json!({"subject": "SUBJECT_KIND_PUPIL", "vendorId": "p0", "authority": "Request"});
     assert_eq!(problem(&world.post("erasures", erasure).await), "LEGAL_HOLD");

@@ -173,7 +173,7 @@ impl Privacy {
         let purpose = fields.text("/purpose", it.purpose);
         let (person, purpose) = fields.done(|| Some((person?, purpose?)))?;
         let found = self.0.export(ctx, &person, purpose, RPC).await?;
-        show::export(ctx, person.subject, found)
+        Ok(show::export(ctx, person.subject, found))
     }
 
     async fn list_reads(
@@ -186,8 +186,8 @@ impl Privacy {
             it.try_into().map_err(|_| Fault::invalid("is not an instant"))
         };
         let trust_id = fields.take("/trustId", TrustId::parse(&it.trust_id));
-        let from = it.from.clone().and_then(|it| fields.take("/from", instant(it)));
-        let to = it.to.clone().and_then(|it| fields.take("/to", instant(it)));
+        let from = it.from.and_then(|it| fields.take("/from", instant(it)));
+        let to = it.to.and_then(|it| fields.take("/to", instant(it)));
         let trust_id = fields.done(|| trust_id)?;
         let filters = (trust_id, &it.client_id, from, to);
         let page = Page::<Uuid>::parse(it.page_size, it.page_token.as_deref(), &filters, PAGES)?;

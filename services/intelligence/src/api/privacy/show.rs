@@ -2,7 +2,7 @@
 
 use contract::intelligence::{self as pb, record};
 use identity::SchoolId;
-use rpc::{Ctx, Result, Twin};
+use rpc::{Ctx, Twin};
 
 use super::processing;
 use crate::{
@@ -84,7 +84,7 @@ impl From<Entry> for pb::ReadEntry {
     }
 }
 
-pub(super) fn export(ctx: &Ctx, subject: Subject, it: Export) -> Result<pb::SubjectExport> {
+pub(super) fn export(ctx: &Ctx, subject: Subject, it: Export) -> pb::SubjectExport {
     let pseudonym = hex(&it.hash);
     let urn = |id: SchoolId| it.schools.get(id).map(|it| it.urn.clone()).unwrap_or_default();
     let held = it.records.into_iter().map(|(school_id, it)| held(urn(school_id), &pseudonym, it));
@@ -100,7 +100,7 @@ pub(super) fn export(ctx: &Ctx, subject: Subject, it: Export) -> Result<pb::Subj
         let is_kind = kinds.iter().any(|kind| kind.eq_ignore_ascii_case(name));
         is_kind || ["Record", "RecordResult", "Mark", "Characteristic"].contains(&name)
     };
-    Ok(pb::SubjectExport {
+    pb::SubjectExport {
         subject: subject.to_wire(),
         exported_at: Some(ctx.now.into()),
         records,
@@ -108,7 +108,7 @@ pub(super) fn export(ctx: &Ctx, subject: Subject, it: Export) -> Result<pb::Subj
         fields: processing::fields().iter().filter(of_them).cloned().collect(),
         readers: it.readers,
         pseudonym,
-    })
+    }
 }
 
 fn held(urn: String, pseudonym: &str, it: HeldAs) -> pb::HeldRecord {

@@ -56,7 +56,9 @@ impl Ingest {
             let told = push.piece.as_ref().map_or(0, |it| it.work.totals.records);
             let mut sheet = Sheet::new(trust_id, records, told);
             let aliases = aliases.entry(trust_id).or_default();
-            sheet.records.iter_mut().for_each(|it| struck.strike(trust_id, it));
+            for it in &mut sheet.records {
+                struck.strike(trust_id, it);
+            }
             change_keys(tx, &mut sheet, aliases).await?;
             for (_, body) in sheet.records.iter_mut().filter_map(|it| it.body.as_mut().ok()) {
                 if !matches!(body, Body::KeyChange { .. }) {

@@ -95,7 +95,9 @@ impl App {
         store::pupil::rename_all(tx, trust_id, renewed).await?;
         people += store::fact::rename_all(tx, trust_id, renewed).await?;
         for mut it in store::parked::all_of_trust(tx, trust_id).await? {
-            it.waits.iter_mut().for_each(|it| it.pupil = renewed(it.pupil));
+            for wait in &mut it.waits {
+                wait.pupil = renewed(wait.pupil);
+            }
             store::parked::put_waits(tx, &it).await?;
         }
         store::privacy::hold::rename_all(tx, trust_id, renewed).await?;

@@ -50,6 +50,10 @@ mod tests {
 
     #[test]
     fn a_hold_stops_what_it_keeps() {
+        #[track_caller]
+        fn check(hold: &LegalHold, kinds: &[Kind], stops: bool) {
+            assert_eq!(hold.stops(&[1; 16], kinds.iter().copied()), stops);
+        }
         let hold = |kinds: &[Kind], person: Option<Hash>, lifted: bool| LegalHold {
             hold_id: HoldId(Uuid::nil()),
             trust_id: TrustId(Uuid::nil()),
@@ -64,10 +68,6 @@ mod tests {
             lifted_reason: None,
             version: 1,
         };
-        #[track_caller]
-        fn check(hold: &LegalHold, kinds: &[Kind], stops: bool) {
-            assert_eq!(hold.stops(&[1; 16], kinds.iter().copied()), stops);
-        }
         let (marks, results) = (Kind::AttendanceRegister, Kind::AssessmentResult);
         check(&hold(&[], None, false), &[marks], true);
         check(&hold(&[], None, true), &[marks], false);

@@ -105,7 +105,7 @@ pub(crate) async fn project(tx: &mut Tx, event: &Recorded) -> Result<bool> {
         let erasure_id = ErasureId(id(&it.erasure_id)?);
         erasure::lifted(tx, erasure_id, event.recorded_at, event.version).await?;
     } else if let Some(it) = event.decode::<pb::LegalHoldGiven>()? {
-        hold::insert(tx, &given(event, it)?).await?;
+        hold::insert(tx, &given(event, &it)?).await?;
     } else if let Some(it) = event.decode::<pb::LegalHoldLifted>()? {
         let reason = text_id(it.reason.as_ref())?;
         let by = (event.recorded_at, event.actor.as_str(), reason);
@@ -138,7 +138,7 @@ fn erased(event: &Recorded, it: pb::PersonErased) -> Result<Erasure> {
     })
 }
 
-fn given(event: &Recorded, it: pb::LegalHoldGiven) -> Result<LegalHold> {
+fn given(event: &Recorded, it: &pb::LegalHoldGiven) -> Result<LegalHold> {
     Ok(LegalHold {
         hold_id: HoldId(id(&it.hold_id)?),
         trust_id: TrustId(event.trust_id),
