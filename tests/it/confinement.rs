@@ -14,6 +14,7 @@ const SERVICES: [&str; 3] = ["registry", "intelligence", "improvement"];
 /// Tables that hold no trust's rows, and what they hold instead. Every other is confined.
 const OPEN: &[(&str, &str)] = &[
     ("_sqlx_migrations", "which migrations were run; the service's role may not even read it"),
+    ("assertion", "ids of assertions that clients have used"),
     ("attendance_code", "the national code list"),
     ("checkpoint", "signed roots of the tree over all events: hashes"),
     ("consumer", "positions in other services' journals"),
@@ -28,6 +29,7 @@ const OPEN: &[(&str, &str)] = &[
     ),
     ("journal_node", "the tree over all events: hashes"),
     ("membership", "the national register"),
+    ("revoked_token", "ids of tokens that were revoked"),
     ("parked", "streams set aside, for the platform's operators alone"),
 ];
 

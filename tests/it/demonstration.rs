@@ -120,6 +120,81 @@ async fn a_python_client_finishes_the_flow() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// threat: T-STOLEN-TOKEN, T-ASSERTION
+#[tokio::test]
+async fn an_oauth_client_that_is_not_ours_finishes_the_flow() {
+    let demo = Demo::start().await;
+    let mut child = Command::new(python())
+        .arg(root().join("tests/outside/oauth_client.py"))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(demo.line.as_bytes()).unwrap();
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Signs somebody in at the demonstration's issuer as a browser would; gives the token.
+async fn sign_in(demo: &Demo, person: &str) -> String {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+    use sha2::{Digest, Sha256};
+    let verifier = "a-verifier-of-at-least-forty-three-characters-long";
+    let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
+    let back = "http://127.0.0.1:1/back";
+    let nobody = Client { token: None, ..demo.client("nobody") };
+    let path = format!(
+        "/demo-issuer/authorize?response_type=code&client_id=headway-demo&redirect_uri={back}&state=s&\
+         code_challenge={challenge}&code_challenge_method=S256"
+    );
+    let page = nobody.get(&path).await;
+    assert!(page.status == 200 && page.text.contains("Headteacher"), "{page:?}");
+    let answer = nobody.get(&format!("{path}&person={person}")).await;
+    let location = answer.headers["location"].to_str().unwrap();
+    let code = location.split("code=").nth(1).unwrap().split('&').next().unwrap();
+    let form = format!(
+        "grant_type=authorization_code&code={code}&redirect_uri={back}&client_id=headway-demo&code_verifier={verifier}"
+    );
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let given = nobody.send("POST", "/demo-issuer/token", &headers, form.clone()).await.done();
+    let again = nobody.send("POST", "/demo-issuer/token", &headers, form).await;
+    assert_eq!(again.status, 400, "a code works once");
+    given["access_token"].as_str().unwrap().to_owned()
+}
+
+/// threat: T-FALSE-ISSUER, T-OTHER-SCHOOL
+#[tokio::test]
+async fn people_see_what_their_trust_lets_them_see() {
+    let demo = Demo::start().await;
+    let trust = demo.told["trustId"].as_str().unwrap();
+    let as_person = async |person: &str| Client {
+        token: Some(sign_in(&demo, person).await),
+        ..demo.client("nobody")
+    };
+    let (chair, head) = (as_person("chair").await, as_person("head").await);
+    let schools = format!("/v1/trusts/{trust}/schools?pageSize=100");
+    let all = chair.get(&schools).await.done()["schools"].as_array().unwrap().clone();
+    let own = head.get(&schools).await.done()["schools"].as_array().unwrap().clone();
+    assert!(all.len() > 1, "{all:?}");
+    assert_eq!(own.len(), 1);
+    assert_eq!(own[0]["urn"], demo.told["urn"]);
+    let other = all.iter().find(|it| it["urn"] != own[0]["urn"]).unwrap()["urn"].as_str().unwrap();
+    let other = head.get(&format!("/v1/trusts/{trust}/schools/{other}")).await;
+    assert_eq!(other.refused(403), "GRANT_MISSING");
+    let stranger = head.get(&format!("/v1/trusts/{}", rpc::new_id())).await;
+    assert_eq!(stranger.refused(404), "NOT_FOUND");
+    let grants = format!("/v1/trusts/{trust}/grants");
+    assert_eq!(chair.get(&grants).await.refused(403), "SCOPE_MISSING");
+    let manager = as_person("it-manager").await;
+    let listed = manager.get(&grants).await.done();
+    assert!(listed["grants"].as_array().unwrap().len() >= 2, "{listed}");
+    let forged = demo.client("nobody");
+    let token = chair.token.clone().unwrap();
+    let (body, _) = token.rsplit_once('.').unwrap();
+    let forged = Client { token: Some(format!("{body}.AAAA")), ..forged };
+    assert_eq!(forged.get(&schools).await.refused(401), "UNAUTHENTICATED");
+}
+
 #[tokio::test]
 async fn the_conformance_kit_passes_it() {
     let demo = Demo::start().await;

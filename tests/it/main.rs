@@ -19,6 +19,7 @@ mod doors;
 mod durability;
 mod events;
 mod excess;
+mod grants;
 mod isolation;
 mod limits;
 #[cfg(target_os = "linux")]

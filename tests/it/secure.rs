@@ -21,6 +21,13 @@ const ACROSS: &[(&str, &str)] = &[
     ),
     ("services/intelligence/src/app/spool.rs", "forgetting what broken uploads of any trust left"),
     ("services/intelligence/src/app/worker.rs", "which trust's batch is next"),
+    (
+        "services/registry/src/app/access/client.rs",
+        "clients that several trusts grant to are of none",
+    ),
+    ("services/registry/src/app/access/directory.rs", "what services know of every trust's grants"),
+    ("services/registry/src/app/access/grant.rs", "names of clients that are of no trust"),
+    ("services/registry/src/app/access/token.rs", "which trusts a client has grants of"),
     ("services/registry/src/app/establishment.rs", "a place in the national register"),
     (
         "services/registry/src/app/webhook/deliver.rs",

@@ -35,7 +35,7 @@ impl Deployed {
         Self { running: vec![], data: folder(), arguments, environment: vec![], apart: false }
     }
 
-    async fn apart(arguments: Vec<String>) -> Self {
+    pub(crate) async fn apart(arguments: Vec<String>) -> Self {
         let mut deployed = Self { apart: true, ..Self::prepared(arguments) };
         deployed.start().await.unwrap();
         deployed

@@ -63,9 +63,10 @@ impl Entry {
         } else {
             json!([])
         };
-        let detail = match self.is_of_fields() {
-            true => format!("/field: {}", self.example),
-            false => self.example.clone(),
+        let detail = if self.is_of_fields() {
+            format!("/field: {}", self.example)
+        } else {
+            self.example.clone()
         };
         let status = status(reason);
         json!({

@@ -11,7 +11,10 @@ use axum::{
 };
 use db::Db;
 use metrics_exporter_prometheus::PrometheusHandle;
-use rpc::{Error, Reason, auth::identify, token::Keys};
+use rpc::{
+    Error, Reason,
+    auth::{Authority, identify},
+};
 use tokio::sync::watch;
 use tonic::{body::Body, service::Routes};
 use tower_http::{catch_panic::CatchPanicLayer, decompression::RequestDecompressionLayer};
@@ -38,7 +41,7 @@ pub async fn front(
     parts: Vec<Part>,
     shared: Router,
     grpc: Routes,
-    keys: Keys,
+    authority: Arc<dyn Authority>,
     metrics: PrometheusHandle,
     limits: Limits,
 ) -> Router {
@@ -57,7 +60,7 @@ pub async fn front(
         .layer(from_fn_with_state(gate, admit))
         .layer(map_response(harden))
         .layer(from_fn(operate::measure))
-        .layer(from_fn_with_state(keys, identify))
+        .layer(from_fn_with_state(authority, identify))
 }
 
 /// For any path nobody serves, in the caller's own protocol.

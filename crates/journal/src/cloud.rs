@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// An event as a `CloudEvents` 1.0 document in structured JSON.
 pub fn cloud_event(event: &Event, service: &str) -> Result<Value> {
-    let time = event.recorded_at.clone().ok_or_else(|| Error::internal("an event of no time"))?;
+    let time = event.recorded_at.ok_or_else(|| Error::internal("an event of no time"))?;
     Ok(json!({
         "specversion": "1.0",
         "id": event.event_id,

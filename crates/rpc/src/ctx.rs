@@ -101,6 +101,10 @@ impl Ctx {
                 format!("the credential lacks the scope {}", scope_name(method.scope)),
             ));
         }
+        // Every client has its own clients and grants to read: those RPCs tell its own from others'.
+        if method.scope != Scope::AccessRead {
+            caller.permit.demand(method.scope, &Asked::default())?;
+        }
         let request_id = Some(request_id()).filter(|it| !it.is_nil()).unwrap_or_else(new_id);
         Ok(Self {
             caller: caller.clone(),
@@ -163,7 +167,17 @@ impl Ctx {
 
     /// The schools to which lists are narrowed; none when the caller may see every school within its reach.
     pub fn schools(&self) -> Option<BTreeSet<Uuid>> {
-        self.caller.permit.schools(self.scope)
+        self.caller.permit.schools(self.scope, &Asked::default())
+    }
+
+    /// Whether a school is among those to which lists are narrowed.
+    pub fn sees(&self, school_id: Uuid) -> bool {
+        self.schools().is_none_or(|it| it.contains(&school_id))
+    }
+
+    /// Refuses a caller whose grants are not of every school, where what is asked cannot be divided by schools.
+    pub fn every_school(&self) -> Result<()> {
+        self.caller.permit.demand_every_school(self.scope, &Asked::default())
     }
 
     /// What the caller was given what is asked for; nothing where no trust gave it.

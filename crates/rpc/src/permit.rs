@@ -78,11 +78,11 @@ impl Permit {
         }
     }
 
-    /// The schools that some grant of this scope covers; every school when none are named.
-    pub fn schools(&self, scope: Scope) -> Option<BTreeSet<Uuid>> {
+    /// The schools of which some grant covers what else is asked; every school when none are named.
+    pub fn schools(&self, scope: Scope, asked: &Asked<'_>) -> Option<BTreeSet<Uuid>> {
         let Self::Granted(all) = self else { return None };
         let mut schools = BTreeSet::new();
-        for it in all.iter().filter(|it| it.holds(scope)) {
+        for it in all.iter().filter(|it| it.covers(scope, &Asked { school: None, ..*asked })) {
             schools.extend(it.schools.as_ref()?);
         }
         Some(schools)
@@ -96,6 +96,16 @@ impl Permit {
             kinds.extend(it.kinds.as_ref()?);
         }
         Some(kinds)
+    }
+
+    /// Refuses what is not covered for every school, as what cannot be divided by schools must be.
+    pub fn demand_every_school(&self, scope: Scope, asked: &Asked<'_>) -> Result<(), Error> {
+        self.demand(scope, asked)?;
+        if self.schools(scope, asked).is_none() {
+            return Ok(());
+        }
+        let detail = format!("no grant covers {} for every school", told(scope, asked));
+        Err(Error::new(Reason::GrantMissing, detail))
     }
 
     /// Whether some grant gives this scope, whatever for.
@@ -114,7 +124,11 @@ impl Permit {
         if self.covers(scope, asked) {
             return Ok(());
         }
-        Err(Error::new(Reason::GrantMissing, format!("no grant covers {}", told(scope, asked))))
+        let detail = format!(
+            "no grant covers {}; the trust can give it: POST /v1/trusts/{{trust_id}}/grants",
+            told(scope, asked)
+        );
+        Err(Error::new(Reason::GrantMissing, detail))
     }
 }
 
@@ -132,7 +146,6 @@ fn told(scope: Scope, asked: &Asked<'_>) -> String {
     if asked.named {
         told.push_str(", with rows about individuals");
     }
-    told.push_str("; the trust can give it: POST /v1/trusts/{trust_id}/grants");
     told
 }
 
@@ -158,6 +171,7 @@ mod tests {
         Asked { school: Some((school, "123456")), kind, named }
     }
 
+    /// threat: T-OTHER-SCHOOL
     #[test]
     fn one_grant_must_cover_all_that_is_asked() {
         let permit = Permit::Granted(
@@ -174,8 +188,12 @@ mod tests {
         assert!(!may(asked(NORTH, 1, true)), "names are another grant's");
         assert!(!may(asked(Uuid::nil(), 1, false)), "nobody's school");
         assert!(!permit.covers(Scope::RecordsRead, &asked(NORTH, 1, false)), "another scope");
-        assert_eq!(permit.schools(Scope::RecordsWrite), Some([NORTH, SOUTH].into()));
-        assert_eq!(permit.schools(Scope::RecordsRead), Some(BTreeSet::new()));
+        let schools = |scope, named| permit.schools(scope, &Asked { named, ..Asked::default() });
+        assert_eq!(schools(Scope::RecordsWrite, false), Some([NORTH, SOUTH].into()));
+        assert_eq!(schools(Scope::RecordsWrite, true), Some([SOUTH].into()));
+        assert_eq!(schools(Scope::RecordsRead, false), Some(BTreeSet::new()));
+        let every = permit.demand_every_school(Scope::RecordsWrite, &Asked::default());
+        assert!(every.unwrap_err().detail.contains("every school"));
         assert_eq!(permit.kinds(Scope::RecordsWrite), Some([1, 2].into()));
     }
 
@@ -184,8 +202,9 @@ mod tests {
         let every = allowance(Scope::RecordsRead, None, None, true);
         let permit = Permit::Granted([every].into());
         assert!(permit.covers(Scope::RecordsRead, &asked(NORTH, 9, true)));
-        assert_eq!(permit.schools(Scope::RecordsRead), None);
-        assert_eq!(Permit::Whole.schools(Scope::RecordsRead), None);
+        assert_eq!(permit.schools(Scope::RecordsRead, &Asked::default()), None);
+        assert_eq!(Permit::Whole.schools(Scope::RecordsRead, &Asked::default()), None);
+        assert!(permit.demand_every_school(Scope::RecordsRead, &Asked::default()).is_ok());
         assert!(Permit::Whole.covers(Scope::RecordsRead, &asked(SOUTH, 3, true)));
     }
 

@@ -27,7 +27,7 @@ const SPECIAL_V4: &[([u8; 4], u32)] = &[
     ([168, 63, 129, 16], 32),
 ];
 
-/// Within 2000::/3, outside of which nothing is public: protocol assignments with Teredo, documentation, 6to4.
+/// Within `2000::/3`, outside of which nothing is public: protocol assignments with Teredo, documentation, 6to4.
 const SPECIAL_V6: &[([u16; 2], u32)] =
     &[([0x2001, 0], 23), ([0x2001, 0xdb8], 32), ([0x2002, 0], 16), ([0x3fff, 0], 20)];
 

@@ -89,7 +89,9 @@ fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let (start, _) = block.split_at_mut(key.len());
     start.copy_from_slice(key);
     let mut mac = Hmac::<Sha256>::new(&block.into());
-    parts.iter().for_each(|it| mac.update(it));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

@@ -42,6 +42,7 @@ pub struct Config {
     pub database_url: Option<String>,
     pub nats_url: Option<String>,
     pub keys_dir: Option<PathBuf>,
+    pub public_url: Option<String>,
     pub connections: u32,
     pub log: String,
     pub log_json: bool,
@@ -52,6 +53,14 @@ pub struct Config {
     pub webhooks: Webhooks,
     pub limits: Limits,
     pub tls: Tls,
+    pub access: AccessSettings,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessSettings {
+    pub loopback_issuers: bool,
+    pub demonstration_issuer: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -167,6 +176,10 @@ pub struct Overrides {
     #[arg(long, env = "HEADWAY_KEYS_DIR", value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys_dir: Option<PathBuf>,
+    /// Where callers reach this deployment
+    #[arg(long, env = "HEADWAY_PUBLIC_URL", value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// What to log
     #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -212,6 +225,12 @@ impl Config {
 
     pub fn keys_dir(&self) -> PathBuf {
         self.keys_dir.clone().unwrap_or_else(|| self.data_dir.join("keys"))
+    }
+
+    /// Where callers reach a server that listens on an address; no slash at the end.
+    pub fn base(&self, scheme: &str, address: SocketAddr) -> String {
+        let base = self.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+        base.trim_end_matches('/').to_owned()
     }
 
     /// Where a service keeps its tables.

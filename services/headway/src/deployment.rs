@@ -6,23 +6,25 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use access::{Directory, Outward, People};
 use anyhow::{Context, Result};
 use axum::Router;
-use chrono::Duration;
 use dashboard::{Board, Peers};
 use db::{Access, Db, Migrations, Options};
 use host::{Part, front};
 use journal::{Follower, Journal, Journals, Source};
 use metrics_exporter_prometheus::PrometheusHandle;
 use relay::Nats;
-use rpc::{Caller, Ctx, Peer, Reach, Scope};
+use rpc::{Peer, Reach, Scope, auth::Authority, token::Keys};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use uuid::Uuid;
 
 use crate::{
+    channel::{caller, connect, landing},
     config::{Config, Service},
+    issuer::DemonstrationIssuer,
     secrets::Secrets,
 };
 
@@ -45,9 +47,7 @@ impl Deployment {
     pub async fn open(config: &Config, only: Option<Service>) -> Result<Self> {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| config.data_dir.display().to_string())?;
-        let folder = config.keys_dir();
-        let secrets = Secrets::open(&folder, config.journal.name.as_deref())
-            .with_context(|| folder.display().to_string())?;
+        let secrets = Secrets::of(config)?;
         let mut opened = Opened::default();
         if let Some(url) = &config.nats_url {
             opened.nats = Some(Nats::connect(url).await.context("nats_url")?);
@@ -63,6 +63,15 @@ impl Deployment {
     /// A channel to the services in this process, for somebody with those scopes.
     pub(crate) fn near(&self, client_id: &str, reach: Reach, scopes: &[Scope]) -> Peer {
         rpc::near(self.routes.clone(), caller(client_id, reach, scopes))
+    }
+
+    /// The registry, where it runs here.
+    pub(crate) fn registry(&self) -> Option<&registry::App> {
+        self.opened.registry.as_ref()
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.secrets.tokens
     }
 
     pub(crate) fn journals(&self) -> &[Journal] {
@@ -88,6 +97,17 @@ impl Deployment {
         metrics: PrometheusHandle,
         stop: CancellationToken,
     ) -> Result<Serving> {
+        self.serve_by(config, metrics, stop, |it| it).await
+    }
+
+    /// The same with something between callers and what knows them; for measurements.
+    pub(crate) async fn serve_by(
+        self,
+        config: &Config,
+        metrics: PrometheusHandle,
+        stop: CancellationToken,
+        between: impl FnOnce(Arc<dyn Authority>) -> Arc<dyn Authority>,
+    ) -> Result<Serving> {
         let listen = config.listen;
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
@@ -106,8 +126,11 @@ impl Deployment {
             tasks.spawn(app.work(config.ingest.workers));
             tasks.spawn(app.clone().keep_house());
         }
+        let directory = peers.directory().await?;
         if let Some(app) = &opened.registry {
-            app.connect(peers.journals(), Box::new(|_, _| Ok(true)));
+            let known = directory.clone();
+            let standing = move |client_id: &str, trust_id| known.stands(client_id, trust_id);
+            app.connect(peers.journals(), Box::new(standing));
             tasks.spawn(app.clone().tell());
         }
         for journal in &opened.journals {
@@ -116,10 +139,21 @@ impl Deployment {
                 tasks.spawn(nats.relay(journal.clone()));
             }
         }
-        let shared = shared.merge(peers.board()?.unwrap_or_else(landing));
+        let mut shared = shared.merge(peers.board()?.unwrap_or_else(landing));
+        if let Some(app) = &opened.registry {
+            let base = config.base(scheme, address);
+            let oauth = registry::Oauth::new(app.clone(), secrets.tokens.clone(), base);
+            shared = shared.merge(oauth.routes());
+        }
+        if config.access.demonstration_issuer {
+            let issuer = DemonstrationIssuer::open(config, address)?;
+            shared = issuer.map_or(shared.clone(), |it| shared.merge(it.routes()));
+        }
+        let (keeping, closing) = (directory.clone(), stop.clone());
+        tokio::spawn(async move { closing.run_until_cancelled(keeping.keep()).await });
         let Opened { parts, journals, .. } = opened;
-        let router =
-            front(parts, shared, routes, secrets.tokens.clone(), metrics, config.limits).await;
+        let authority = between(Arc::new(directory));
+        let router = front(parts, shared, routes, authority, metrics, config.limits).await;
         let limits = config.limits;
         let task = tokio::spawn(async move {
             let closing = stop.clone();
@@ -173,9 +207,11 @@ impl Opened {
         let (journal, rest, routes) = match service {
             Service::Registry => {
                 let sender = webhook::Sender::new(config.webhooks.policy())?;
-                let app =
-                    registry::App::open(db.clone()).with_webhooks(secrets.webhooks.clone(), sender);
-                let routes = routes.add_service(app.grpc()).add_service(app.grpc_of_webhooks());
+                let app = registry::App::open(db.clone())
+                    .with_loopback_issuers(config.access.loopback_issuers)
+                    .with_webhooks(secrets.webhooks.clone(), sender);
+                let routes = routes.add_service(app.grpc()).add_service(app.access());
+                let routes = routes.add_service(app.grpc_of_webhooks());
                 let opened = (app.journal().clone(), app.rest(), routes);
                 self.registry = Some(app);
                 opened
@@ -303,6 +339,20 @@ impl Reachable<'_> {
         connect((self.config, self.secrets, near), to, from, reach, scopes)
     }
 
+    /// What this process knows of who may do what, asked for once already where the registry runs here.
+    async fn directory(&self) -> Result<Directory> {
+        let scopes = vec![Scope::DirectoryRead];
+        let peer = self.channel(Service::Registry, "directory", Reach::Platform, scopes)?;
+        let outward =
+            if self.config.access.loopback_issuers { Outward::Loopback } else { Outward::Public };
+        let people = People::new(outward)?;
+        let directory = Directory::new(self.secrets.tokens.clone(), peer, people);
+        if self.here.runs(Service::Registry) {
+            directory.refresh().await?;
+        }
+        Ok(directory)
+    }
+
     /// The board of the trust that the settings name.
     fn board(&self) -> Result<Option<Router>> {
         let Some(trust_id) = &self.config.board.trust_id else { return Ok(None) };
@@ -323,38 +373,4 @@ impl Reachable<'_> {
         };
         Ok(Some(Board::new(peers, trust_id, self.config.board.demonstration).routes()))
     }
-}
-
-/// A channel to a service, through these routes where it runs here.
-fn connect(
-    (config, secrets, near): (&Config, &Secrets, Option<&Routes>),
-    to: Service,
-    from: &'static str,
-    reach: Reach,
-    scopes: Vec<Scope>,
-) -> Result<Peer> {
-    if let Some(routes) = near {
-        return Ok(rpc::near(routes.clone(), caller(from, reach, &scopes)));
-    }
-    let keys = secrets.tokens.clone();
-    let trust = match reach {
-        Reach::Platform => None,
-        Reach::Trust(trust_id) => Some(trust_id),
-    };
-    let token =
-        move || keys.issue(from, trust, &scopes, Ctx::system(from).now, Duration::minutes(5));
-    let files = config.tls.files()?.filter(|it| it.peers_ca.is_some());
-    let tls = files.as_ref().map(tls::Client::open).transpose().context("[tls]")?;
-    Ok(rpc::far(config.peer(to)?, tls, token)?)
-}
-
-/// What `/` says while no board is shown there.
-fn landing() -> Router {
-    const TEXT: &str = "Headway is running.\n\n/openapi.json  the REST contract; gRPC is on the same port, with reflection\n\
-        /readyz        whether every database answers\n\nNaming a trust under [board] in the settings shows its board here.\n";
-    Router::new().route("/", axum::routing::get(async || TEXT))
-}
-
-fn caller(client_id: &str, reach: Reach, scopes: &[Scope]) -> Caller {
-    Caller::whole(client_id, reach, scopes.iter().copied())
 }

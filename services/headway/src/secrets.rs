@@ -2,8 +2,11 @@
 
 use std::{fs, io, path::Path};
 
+use anyhow::Context;
 use journal::proof;
-use rpc::token::{Keys, create_private};
+use rpc::token::{ISSUER, Keys, create_private};
+
+use crate::config::Config;
 
 /// What the services must keep to themselves.
 #[derive(Clone, Debug)]
@@ -64,9 +67,22 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 impl Secrets {
-    /// Reads the keys of a folder, making those that are missing. `name` is what checkpoints call the deployment.
-    pub(crate) fn open(folder: &Path, name: Option<&str>) -> io::Result<Self> {
-        let tokens = Keys::open(folder)?;
+    /// Reads the keys that the settings name, making those that are missing.
+    pub(crate) fn of(config: &Config) -> anyhow::Result<Self> {
+        let folder = config.keys_dir();
+        let issuer = config.public_url.as_deref().unwrap_or(ISSUER);
+        Self::read(&folder, config.journal.name.as_deref(), issuer)
+            .with_context(|| folder.display().to_string())
+    }
+
+    /// The same of a folder alone, as for a deployment with default settings.
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+        Self::read(folder, None, ISSUER)
+    }
+
+    /// `name` is what checkpoints call the deployment, `issuer` what tokens do.
+    fn read(folder: &Path, name: Option<&str>, issuer: &str) -> io::Result<Self> {
+        let tokens = Keys::open(folder, issuer)?;
         let pupils = PupilKeys::open(folder)?;
         let journal = proof::Keys::open(&folder.join("journal"), name)?;
         let webhooks = webhook::Keys::open(folder)?;

@@ -19,13 +19,17 @@ mod wire;
 use app::Telling;
 use axum::Router;
 use contract::registry::{
-    registry_service_server::RegistryServiceServer, webhook_service_server::WebhookServiceServer,
+    access_service_server::AccessServiceServer, registry_service_server::RegistryServiceServer,
+    webhook_service_server::WebhookServiceServer,
 };
 use db::{Db, Migrations};
 use journal::Journal;
 
-pub use api::{Doors, SERVICE, WebhookDoors};
-pub use app::{App, Channels, Standing};
+pub use api::{AccessDoors, Doors, Oauth, SERVICE, WebhookDoors};
+pub use app::{
+    App, Channels, Standing,
+    access::{ADMINISTRATOR, Made, NewClient},
+};
 pub use store::projection::Tables;
 
 /// The service's name: of its journal, its schema, its part of the configuration.
@@ -51,7 +55,13 @@ pub fn migrations() -> Migrations {
 impl App {
     /// Starts the service over a database opened with [`migrations`].
     pub fn open(db: Db) -> Self {
-        Self { journal: Journal::open(NAME, db, Tables), telling: None }
+        Self { journal: Journal::open(NAME, db, Tables), loopback_issuers: false, telling: None }
+    }
+
+    /// Lets trusts name issuers on this machine, over plain HTTP: for development.
+    #[must_use]
+    pub fn with_loopback_issuers(self, loopback_issuers: bool) -> Self {
+        Self { loopback_issuers, ..self }
     }
 
     /// Offers webhooks, signed with these keys.
@@ -65,7 +75,10 @@ impl App {
     }
 
     pub fn rest(&self) -> Router {
-        Doors(self.clone()).routes().merge(WebhookDoors(self.clone()).rest_routes())
+        Doors(self.clone())
+            .routes()
+            .merge(AccessDoors(self.clone()).rest_routes())
+            .merge(WebhookDoors(self.clone()).rest_routes())
     }
 
     pub fn grpc_of_webhooks(&self) -> WebhookServiceServer<WebhookDoors> {
@@ -74,5 +87,10 @@ impl App {
 
     pub fn grpc(&self) -> RegistryServiceServer<Doors> {
         RegistryServiceServer::new(Doors(self.clone())).max_decoding_message_size(2 * (1 << 20))
+    }
+
+    /// The door of access over gRPC.
+    pub fn access(&self) -> AccessServiceServer<AccessDoors> {
+        AccessServiceServer::new(AccessDoors(self.clone()))
     }
 }

@@ -41,18 +41,26 @@ pub(crate) fn query(method: &Method, path: &str, value: &impl Fn(&str) -> String
 fn beside(method: &Method, value: &impl Fn(&str) -> String) -> Value {
     let urn = value("urn");
     let evidence = json!([{"kind": "EVIDENCE_KIND_DATA", "reference": "a review"}]);
-    let person = json!({"personId": "p-17", "role": "head teacher"});
-    let chain = ["TRUST", "SCHOOL_LEADERS", "MIDDLE_LEADERS", "CLASSROOM"].map(
-        |it| json!({"tier": format!("DELIVERY_TIER_{it}"), "role": "lead", "action": "meets"}),
-    );
     match method.descriptor.name() {
         "GetInclusionProof" => json!({"eventId": value("event_id")}),
         "ListObservations" => {
             json!({"measure": "attendance", "periodKind": "PERIOD_KIND_WEEK", "from": "2025-09-01", "to": "2025-10-01"})
         }
         _ if !method.writes() => json!({}),
+        "CreateClient" => json!({"name": "Mine", "trustId": value("trust_id")}),
+        "CreateClientSecret" | "WithdrawClientSecret" | "WithdrawGrant" => json!({}),
+        "SetClientKeys" => json!({"jwks": "{\"keys\": []}", "expectedVersion": 1}),
+        "CreateClientTransition" => json!({"kind": "CLIENT_TRANSITION_KIND_DISABLED"}),
+        "CreateGrant" => {
+            json!({"clientId": "mine", "scopes": ["SCOPE_REGISTRY_READ"], "purpose": "Mine"})
+        }
+        "SetIdentityProvider" => {
+            json!({"issuer": "https://login.example", "audience": "mine", "enabled": true})
+        }
         "CreateTrust" => json!({"name": "Mine"}),
-        "ImportEstablishments" => json!({}),
+        "ImportEstablishments" | "CreateWebhookSecret" | "CreateWebhookPing" | "DeleteWebhook" => {
+            json!({})
+        }
         "AddSchool" => json!({"urn": urn}),
         "CreateUnit" => json!({"kind": "UNIT_KIND_SUBJECT", "name": "Mine"}),
         "OpenJourney" => {
@@ -81,6 +89,23 @@ fn beside(method: &Method, value: &impl Fn(&str) -> String) -> Value {
         "CreateSignalTransition" => {
             json!({"to": "SIGNAL_STATE_DISMISSED", "rationale": "Mine", "expectedVersion": 1})
         }
+        "CreateWebhook" => json!({"url": "https://1.1.1.1/mine"}),
+        "UpdateWebhook" => json!({"description": "Mine", "expectedVersion": 1}),
+        "CreateWebhookTransition" => {
+            json!({"to": "WEBHOOK_STATE_DISABLED", "expectedVersion": 1})
+        }
+        "CreateWebhookReplay" => json!({"service": "registry"}),
+        _ => of_projects(method, value),
+    }
+}
+
+fn of_projects(method: &Method, value: &impl Fn(&str) -> String) -> Value {
+    let urn = value("urn");
+    let person = json!({"personId": "p-17", "role": "head teacher"});
+    let chain = ["TRUST", "SCHOOL_LEADERS", "MIDDLE_LEADERS", "CLASSROOM"].map(
+        |it| json!({"tier": format!("DELIVERY_TIER_{it}"), "role": "lead", "action": "meets"}),
+    );
+    match method.descriptor.name() {
         "CreateProject" => json!({"urn": urn, "title": "Mine", "rationale": "Mine"}),
         "SetDiagnosis" => json!({"expectedVersion": 1, "diagnosis":
             {"basis": ["signal:1"], "finding": "Mine", "diagnosedBy": [person, {"personId": "p-18", "role": "lead"}]}}),
@@ -103,13 +128,6 @@ fn beside(method: &Method, value: &impl Fn(&str) -> String) -> Value {
         "CreateProjectTransition" => {
             json!({"expectedVersion": 1, "to": "PROJECT_STATE_DIAGNOSED", "rationale": "Mine"})
         }
-        "CreateWebhook" => json!({"url": "https://1.1.1.1/mine"}),
-        "UpdateWebhook" => json!({"description": "Mine", "expectedVersion": 1}),
-        "CreateWebhookTransition" => {
-            json!({"to": "WEBHOOK_STATE_DISABLED", "expectedVersion": 1})
-        }
-        "CreateWebhookReplay" => json!({"service": "registry"}),
-        "CreateWebhookSecret" | "CreateWebhookPing" | "DeleteWebhook" => json!({}),
         other => panic!("give a valid body of {other}, so that only its sender is wrong"),
     }
 }

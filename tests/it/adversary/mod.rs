@@ -111,12 +111,20 @@ const OF_NO_TRUST: &[(&str, &str)] = &[
         "GetEstablishmentImport",
         "of the national register; what it says of schools is of the caller's own",
     ),
+    ("ListClients", "lists the caller's own"),
+    ("ListOwnGrants", "lists the caller's own"),
     ("GetConsistencyProof", "hashes over all events"),
 ];
 
 /// What is for the platform alone: a trust's credential is refused whatever it names.
-const OF_THE_PLATFORM: &[&str] =
-    &["CreateTrust", "ImportEstablishments", "ListParked", "ReplayParked", "SkipParked"];
+const OF_THE_PLATFORM: &[&str] = &[
+    "GetDirectory",
+    "CreateTrust",
+    "ImportEstablishments",
+    "ListParked",
+    "ReplayParked",
+    "SkipParked",
+];
 
 /// Every request is one that the other trust itself could send: nothing else is wrong with it.
 /// threat: T-OTHER-TRUST

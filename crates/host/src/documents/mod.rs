@@ -58,10 +58,10 @@ pub(crate) fn routes(openapi: Value, asyncapi: Value) -> Router {
         .route("/openapi.json", json(&openapi))
         .route("/asyncapi.json", json(&asyncapi))
         .route("/docs.css", get(style))
-        .route("/docs", get(async |State(it): Shared| shown(it, "").await))
+        .route("/docs", get(async |State(it): Shared| shown(&it, "")))
         .route(
             "/docs/{page}",
-            get(async |State(it): Shared, Path(page): Path<String>| shown(it, &page).await),
+            get(async |State(it): Shared, Path(page): Path<String>| shown(&it, &page)),
         )
         .route("/errors", get(list))
         .route("/errors/{reason}", get(explain));
@@ -70,7 +70,7 @@ pub(crate) fn routes(openapi: Value, asyncapi: Value) -> Router {
 
 type Shared = State<std::sync::Arc<Documents>>;
 
-async fn shown(documents: std::sync::Arc<Documents>, page: &str) -> Result<Response, Error> {
+fn shown(documents: &Documents, page: &str) -> Result<Response, Error> {
     let found = documents.page(page);
     let absent = || Error::new(Reason::PathUnknown, format!("no such page: /docs/{page}"));
     Ok(html(found.ok_or_else(absent)?))

@@ -1,4 +1,5 @@
 //! The first page, and the page of events.
+#![expect(clippy::indexing_slicing, reason = "a member that a JSON value lacks reads as null")]
 
 use maud::{Markup, html};
 use serde_json::Value;

@@ -49,6 +49,13 @@ pub(super) fn paths() -> Map<String, Value> {
         "Explains a reason: the `type` of problem documents",
         one(&page),
     );
+    explained(&mut paths, page);
+    measured(&mut paths);
+    paths
+}
+
+/// The catalogue's pages.
+fn explained(paths: &mut Map<String, Value>, page: Value) {
     let mut explain = json!({
         "application/json": {"schema": {"type": "object"}},
         "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
@@ -68,6 +75,10 @@ pub(super) fn paths() -> Map<String, Value> {
             }}),
         );
     }
+}
+
+/// What only an operator may read.
+fn measured(paths: &mut Map<String, Value>) {
     let scope = scope_name(Scope::MetricsRead);
     paths.insert(
         "/metrics".to_owned(),
@@ -78,14 +89,13 @@ pub(super) fn paths() -> Map<String, Value> {
             "description": format!("Needs the scope `{scope}`."),
             "security": [{"oauth2": [scope]}, {"token": [scope]}],
             "responses": {
-                "200": {"description": "Metrics", "content": text("Prometheus text format, 0.0.4")},
+                "200": {"description": "Metrics", "content": {"text/plain": {"schema": {"type": "string"}}}},
                 "401": {"$ref": "#/components/responses/Unauthenticated"},
                 "403": {"$ref": "#/components/responses/ScopeMissing"},
                 "429": {"$ref": "#/components/responses/RateLimited"},
             },
         }}),
     );
-    paths
 }
 
 fn merge(into: &mut Value, more: Value) {

@@ -96,7 +96,7 @@ impl Schemas {
             for value in kind.values() {
                 let said = comment(value.path(), &kind.parent_file());
                 if !said.is_empty() {
-                    text.push_str(&format!("\n- `{}`: {said}", value.name()));
+                    text = format!("{text}\n- `{}`: {said}", value.name());
                 }
             }
             let schema = json!({"type": "string", "enum": names, "description": text.trim()});

@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod journal;
+pub(crate) mod keys;
 mod perform;
 pub(crate) mod pseudonyms;
 mod rest;

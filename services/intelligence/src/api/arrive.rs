@@ -107,7 +107,7 @@ impl Arriving {
         media_type: String,
     ) -> Result<Batch> {
         let (message, dry_run) = (header.encode_to_vec(), header.dry_run);
-        let snapshot = snapshot::read(&self.app, &self.feed, header).await?;
+        let snapshot = snapshot::read(&self.app, ctx, &self.feed, header).await?;
         let arrival = Arrival {
             client_id: ctx.caller.client_id.clone(),
             format,

@@ -102,7 +102,14 @@ fn decide(ctx: &Ctx, command: CreateFeed, schools: &Schools) -> Result<Feed> {
     let mut school_ids = BTreeSet::new();
     for (index, urn) in command.urns.iter().enumerate() {
         let found = schools.find(urn);
-        school_ids.extend(fields.take(&format!("/urns/{index}"), found).map(|it| it.school_id));
+        let found = fields.take(&format!("/urns/{index}"), found);
+        if let Some(school) = found {
+            ctx.school(school.school_id.0, &school.urn)?;
+            school_ids.insert(school.school_id);
+        }
+    }
+    if command.urns.is_empty() {
+        ctx.every_school()?;
     }
     fields.done(|| {
         Some(Feed {

@@ -43,8 +43,9 @@ impl App {
         let school_id = match number {
             Some(number) => {
                 let schools = store::school::of_trust(&mut tx, trust_id).await?;
-                let found = schools.find(number).map(|it| it.school_id);
-                Some(found.map_err(|it| Error::new(it.reason, it.detail))?)
+                let found = schools.find(number).map_err(|it| Error::new(it.reason, it.detail))?;
+                ctx.school(found.school_id.0, &found.urn)?;
+                Some(found.school_id)
             }
             None => None,
         };
@@ -104,5 +105,6 @@ async fn readable(tx: &mut Tx, ctx: &Ctx, signal_id: SignalId) -> Result<Signal>
     let missing = || Error::not_found("signal", signal_id);
     let signal = store::signal::get(tx, signal_id).await?.ok_or_else(missing)?;
     ctx.within(signal.trust_id.0).map_err(|_| missing())?;
+    ctx.school(signal.school_id.0, &signal.urn)?;
     Ok(signal)
 }

@@ -227,6 +227,7 @@ impl App {
             trust_id: feed.trust_id,
             feed_id: feed.feed_id,
             client_id: ctx.caller.client_id.clone(),
+            permit: (*ctx.caller.permit).clone(),
             partition: partition_of(feed.trust_id),
             place: event.position,
             dry_run: told.dry_run,

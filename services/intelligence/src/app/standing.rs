@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use calendar::Week;
 use chrono::Days;
+use contract::intelligence::RecordKind;
 use identity::{SchoolId, TrustId};
 use rpc::{Ctx, Result};
 
@@ -52,7 +53,9 @@ impl App {
             records.entry(school_id).or_default().year = Some(it.summary());
         }
         let none = Record::default();
-        let open = schools.all().into_iter().filter(|it| it.left_on.is_none_or(|it| it >= today));
+        ctx.kind(RecordKind::AttendanceRegister)?;
+        let here = |it: &&School| it.left_on.is_none_or(|it| it >= today);
+        let open = schools.all().into_iter().filter(here).filter(|it| ctx.sees(it.school_id.0));
         Ok(open
             .flat_map(|school| {
                 let record = records.get(&school.school_id).unwrap_or(&none);

@@ -1,5 +1,6 @@
 //! The operations: authorise, read, decide, record, answer.
 
+pub(crate) mod access;
 mod establishment;
 mod import;
 mod journey;
@@ -34,6 +35,8 @@ pub use webhook::{Channels, Standing};
 #[derive(Clone, Debug)]
 pub struct App {
     pub(crate) journal: Journal,
+    /// Whether trusts may name issuers on this machine, over plain HTTP: for development.
+    pub(crate) loopback_issuers: bool,
     /// Absent where no webhooks are offered.
     pub(crate) telling: Option<Arc<Telling>>,
 }

@@ -1,5 +1,6 @@
 //! Every SQL statement of the registry, and the events that change its state.
 
+pub(crate) mod access;
 pub(crate) mod delivery;
 pub(crate) mod establishment;
 pub(crate) mod event;

@@ -8,6 +8,7 @@ use journal::{Projection, Recorded};
 use rpc::{Error, Result, Twin};
 
 use super::{
+    access,
     event::{details, number, school_id, whole},
     journey, school, trust, unit, webhook_event,
 };
@@ -27,6 +28,10 @@ pub struct Tables;
 impl Projection for Tables {
     fn tables(&self) -> &'static [&'static str] {
         &[
+            "revoked_token",
+            "identity_provider",
+            "access_grant",
+            "client",
             "webhook",
             "rating_round",
             "transition",
@@ -89,7 +94,7 @@ async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {
         // The register itself is reference data; the event says that it changed.
         return Ok(());
     }
-    if webhook_event::project(tx, event).await? {
+    if access::projection::project(tx, event).await? || webhook_event::project(tx, event).await? {
         return Ok(());
     }
     Err(Error::internal(format!("no table knows the event {}", event.kind)))

@@ -29,7 +29,7 @@ pub(crate) async fn run(events: u32, callers: u32, database_url: Option<String>)
     let place = Place::new(database_url).await?;
     let journal = log::open(&place.url).await?;
     let keys = tempfile::tempdir()?;
-    journal.guard(Secrets::open(keys.path(), None)?.journal).await?;
+    journal.guard(Secrets::open(keys.path())?.journal).await?;
     journal.attest(&proof::Settings::default());
     for look in 0..LOOKS {
         let started = Instant::now();

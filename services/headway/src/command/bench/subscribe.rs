@@ -94,15 +94,15 @@ struct Server {
 impl Server {
     async fn start(journal: Journal) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let secrets = Secrets::open(folder.path(), None)?;
+        let secrets = Secrets::open(folder.path())?;
         let scopes = [Scope::JournalRead];
-        let token = secrets.tokens.issue("bench", None, &scopes, rpc::now(), Span::days(1))?;
+        let token = secrets.tokens.issue("bench", None, &scopes, rpc::now(), Span::hours(1))?;
         let journals: Journals = [journal.clone()].into_iter().collect();
         let grpc = Routes::new(journals.grpc());
         let metrics = telemetry::start_metrics()?;
         let limits = Limits::default().lifted();
-        let router =
-            front(Vec::new(), journals.rest(), grpc, secrets.tokens, metrics, limits).await;
+        let authority = std::sync::Arc::new(secrets.tokens);
+        let router = front(Vec::new(), journals.rest(), grpc, authority, metrics, limits).await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let stop = CancellationToken::new();

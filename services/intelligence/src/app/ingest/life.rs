@@ -42,7 +42,7 @@ impl Ingest {
             aliases.into_iter().map(|(trust_id, it)| (trust_id, Aliases::new(it))).collect();
         let struck = self.struck(tx, asked, &trusts).await?;
         let mut sheets = Vec::with_capacity(asked.len());
-        for (_, push) in asked {
+        for (ctx, push) in asked {
             let trust_id = push.feed.trust_id;
             if push.snapshot.is_some() {
                 // Its scope may have schools that no record names.
@@ -51,7 +51,7 @@ impl Ingest {
             let none = Schools::default();
             let schools = schools.get(&trust_id).unwrap_or(&none);
             let records = struck.renewed(push)?;
-            let records = admit::all(&push.feed, schools, records.into_iter());
+            let records = admit::all(ctx, &push.feed, schools, records.into_iter());
             // Only the last part has results beside those of its records.
             let told = push.piece.as_ref().map_or(0, |it| it.work.totals.records);
             let mut sheet = Sheet::new(trust_id, records, told);

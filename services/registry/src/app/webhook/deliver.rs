@@ -192,7 +192,9 @@ impl Turns {
         let long_ago = |at: &Option<Instant>| at.is_none_or(|it| it.elapsed() > ROUND);
         let late: Vec<_> =
             self.known.iter().filter(|it| long_ago(&it.1.1)).map(|it| (*it.0, it.1.0)).collect();
-        late.into_iter().for_each(|(webhook_id, trust_id)| self.queue(webhook_id, trust_id));
+        for (webhook_id, trust_id) in late {
+            self.queue(webhook_id, trust_id);
+        }
     }
 
     fn queue(&mut self, webhook_id: WebhookId, trust_id: TrustId) {

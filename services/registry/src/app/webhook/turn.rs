@@ -103,7 +103,7 @@ impl App {
         if room == 0 {
             return Ok(Some(Next::Rest));
         }
-        let (events, head) = self.page(webhook, &place, PAGE).await?;
+        let (events, end) = self.page(webhook, &place, PAGE).await?;
         let Some(taken) = take(webhook, service, events, room)? else {
             return Ok(Some(Next::Rest));
         };
@@ -117,7 +117,7 @@ impl App {
                 return Ok(None);
             }
         }
-        Ok(Some(if to < head { Next::More } else { Next::Rest }))
+        Ok(Some(if to < end { Next::More } else { Next::Rest }))
     }
 
     /// Events of the webhook's trust after a place, and where the journal ends.
