@@ -59,6 +59,12 @@ impl App {
         let urn =
             |it: &Parked| it.school_id.and_then(|it| schools.get(it)).map(|it| it.urn.clone());
         let named = |parked: Parked| NamedParked { urn: urn(&parked).unwrap_or_default(), parked };
-        Ok(found.into_iter().map(named).collect())
+        let found: Vec<NamedParked> = found.into_iter().map(named).collect();
+        tx.rollback().await?;
+        let kinds: BTreeSet<_> = found.iter().map(|it| it.parked.kind).collect();
+        let read = (trust_id, "headway.intelligence.v1.IntelligenceService.ListParkedRecords");
+        let kinds: Vec<_> = kinds.into_iter().collect();
+        self.note_read(ctx, read, &kinds, found.len(), None).await?;
+        Ok(found)
     }
 }
