@@ -38,7 +38,7 @@ async fn let_in(deployed: &Deployed, cast: &Cast, scopes: &[&str], urns: &[&str]
 }
 
 /// A token got as any client gets one.
-async fn sign_in(deployed: &Deployed, secret: &str) -> String {
+pub(crate) async fn sign_in(deployed: &Deployed, secret: &str) -> String {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("vendor:{secret}")));
     let headers =

@@ -24,6 +24,7 @@ mod isolation;
 mod limits;
 #[cfg(target_os = "linux")]
 mod load;
+mod logs;
 mod order;
 mod proofs;
 mod refusals;

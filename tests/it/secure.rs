@@ -7,6 +7,15 @@ use crate::running::root;
 /// Files in which services read or write across trusts, and what for.
 const ACROSS: &[(&str, &str)] = &[
     (
+        "services/intelligence/src/app/privacy/renew.rs",
+        "pseudonyms of every trust, made anew with a new key",
+    ),
+    ("services/intelligence/src/app/privacy/retain.rs", "what is due to go, trust by trust"),
+    (
+        "services/intelligence/src/app/privacy/scrub.rs",
+        "erasures whose bytes are still in the files",
+    ),
+    (
         "services/intelligence/src/app/busy.rs",
         "which of many trusts have batches waiting, told to each of itself",
     ),

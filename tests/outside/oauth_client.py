@@ -46,15 +46,15 @@ assert (more.status_code, more.json()["error"]) == (400, "invalid_scope"), more.
 as_admin = OAuth2Session(admin["clientId"], admin["clientSecret"], token_endpoint_auth_method="client_secret_basic")
 as_admin.fetch_token(endpoint, grant_type="client_credentials")
 client = as_admin.post(f"{url}/v1/clients", json={"name": "By key"}).json()
-key = JsonWebKey.generate_key("EC", "P-256", is_private=True, options={"kid": "2026-1"})
+key = JsonWebKey.generate_key("RSA", 2048, is_private=True, options={"kid": "2026-1"})
 jwks = json.dumps({"keys": [key.as_dict(is_private=False, kid="2026-1")]})
 place = f"{url}/v1/clients/{client['clientId']}"
 set_keys = as_admin.put(f"{place}/keys", json={"jwks": jwks}, headers={"if-match": f'"{client["version"]}"'})
-assert set_keys.ok and set_keys.json()["keys"][0]["algorithm"] == "ES256", set_keys.text
+assert set_keys.ok and set_keys.json()["keys"][0]["algorithm"] == "RS256", set_keys.text
 grant = {"clientId": client["clientId"], "scopes": ["SCOPE_REGISTRY_READ"], "urns": [demo["urn"]], "purpose": "names of schools"}
 grant = as_admin.post(f"{url}/v1/trusts/{trust}/grants", json=grant).json()
-by_key = OAuth2Session(client["clientId"], key, token_endpoint_auth_method="private_key_jwt")
-by_key.register_client_auth_method(PrivateKeyJWT(endpoint, headers={"kid": "2026-1"}, alg="ES256"))
+by_key = OAuth2Session(client["clientId"], key.as_pem(is_private=True), token_endpoint_auth_method="private_key_jwt")
+by_key.register_client_auth_method(PrivateKeyJWT(endpoint, headers={"kid": "2026-1"}, alg="RS256"))
 second = by_key.fetch_token(endpoint, grant_type="client_credentials", resource=f"urn:headway:trust:{trust}")
 schools = by_key.get(f"{url}/v1/trusts/{trust}/schools").json()["schools"]
 assert [it["urn"] for it in schools] == [demo["urn"]], "only the school that was granted"
@@ -62,7 +62,7 @@ assert [it["urn"] for it in schools] == [demo["urn"]], "only the school that was
 # An assertion works once.
 now = int(time.time())
 assertion = {"iss": client["clientId"], "sub": client["clientId"], "aud": endpoint, "iat": now, "exp": now + 60, "jti": "only-once"}
-assertion = jwt.encode({"alg": "ES256", "kid": "2026-1"}, assertion, key).decode()
+assertion = jwt.encode({"alg": "RS256", "kid": "2026-1"}, assertion, key).decode()
 form = {
     "grant_type": "client_credentials", "client_assertion": assertion,
     "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",

@@ -16,6 +16,8 @@ AUTHORITIES = {"stranger": "other-ca.pem"}
 def ask(service, verb, path, body=None, media="application/json"):
     place = urllib.parse.urlsplit(told[service])
     context = ssl.create_default_context(cafile=f"{told['folder']}/{AUTHORITIES.get(service, 'ca.pem')}")
+    # What is asked here is asked as a service.
+    context.load_cert_chain(f"{told['folder']}/server.pem", f"{told['folder']}/server.key")
     connection = http.client.HTTPSConnection(place.hostname, place.port, context=context, timeout=30)
     headers = {"authorization": f"Bearer {told['operator']}", "content-type": media}
     connection.request(verb, path, body=body, headers=headers)

@@ -4,6 +4,8 @@
 //! database is opened, and so is every table that was named as a part of one. A table that holds trusts' rows in another
 //! manner is found out by a test, which knows each table that is open to all and why.
 
+use std::fmt::Write;
+
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Result};
 
 use crate::open::Part;
@@ -55,7 +57,9 @@ fn policies(schema: &str, table: &str, whose: &str) -> String {
         ("changed", format!("FOR UPDATE USING ({written})")),
         ("removed", format!("FOR DELETE USING ({written})")),
     ] {
-        statements += &format!(
+        // Writing to a String cannot fail.
+        _ = write!(
+            statements,
             "DROP POLICY IF EXISTS {name} ON {table}; CREATE POLICY {name} ON {table} {clauses};"
         );
     }

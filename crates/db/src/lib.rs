@@ -9,6 +9,7 @@ mod confine;
 mod open;
 mod promises;
 mod scratch;
+mod scrub;
 
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Result, Sqlite, SqlitePool,

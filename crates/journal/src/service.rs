@@ -8,11 +8,11 @@ use axum::{
     response::{IntoResponse, Response, Sse, sse},
 };
 use contract::journal::{
-    Checkpoint, ConsistencyProof, Event, GetCheckpointRequest, GetConsistencyProofRequest,
-    GetInclusionProofRequest, InclusionProof, ListCheckpointKeysRequest,
-    ListCheckpointKeysResponse, ListEventsRequest, ListEventsResponse, ListParkedRequest,
-    ListParkedResponse, ReplayParkedRequest, ReplayParkedResponse, SkipParkedRequest,
-    SkipParkedResponse, SubscribeRequest,
+    Checkpoint, ConsistencyProof, EraseTextRequest, EraseTextResponse, Event, FindTextsRequest,
+    FindTextsResponse, GetCheckpointRequest, GetConsistencyProofRequest, GetInclusionProofRequest,
+    InclusionProof, ListCheckpointKeysRequest, ListCheckpointKeysResponse, ListEventsRequest,
+    ListEventsResponse, ListParkedRequest, ListParkedResponse, ReplayParkedRequest,
+    ReplayParkedResponse, SkipParkedRequest, SkipParkedResponse, SubscribeRequest,
     journal_service_server::{self as server, JournalServiceServer},
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
@@ -89,6 +89,8 @@ rpc::doors! {
         ListParked => list_parked(ListParkedRequest) -> ListParkedResponse;
         ReplayParked => replay_parked(ReplayParkedRequest) -> ReplayParkedResponse;
         SkipParked => skip_parked(SkipParkedRequest) -> SkipParkedResponse;
+        FindTexts => find_texts(FindTextsRequest) -> FindTextsResponse;
+        EraseText => erase_text(EraseTextRequest) -> EraseTextResponse;
     }
     also {
         type SubscribeStream = BoxStream<'static, Result<Event, tonic::Status>>;

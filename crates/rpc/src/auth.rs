@@ -80,6 +80,8 @@ pub async fn identify(
     let mut refused = None;
     if let Some(token) = token {
         match authority.admit(&token).await {
+            // Who has a service's token and not its certificate is somebody else.
+            Ok(admitted) if !admitted.watched && !showed(&request) => {}
             Ok(admitted) => {
                 request.extensions_mut().insert(admitted.caller);
                 watched = admitted.watched.then_some(token);
@@ -109,6 +111,11 @@ pub async fn identify(
         response.headers_mut().insert("x-request-id", value);
     }
     response
+}
+
+/// Whether a service could be at the other end: it showed its certificate, or none is asked for.
+fn showed(request: &Request) -> bool {
+    request.extensions().get::<Shown>().is_none_or(|it| it.0)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

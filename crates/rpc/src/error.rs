@@ -165,6 +165,8 @@ pub fn status(reason: Reason) -> StatusCode {
         | R::ColumnMissing
         | R::FileMalformed
         | R::PupilUnknown
+        | R::PersonErased
+        | R::RetentionPassed
         | R::WebhookTargetRefused => StatusCode::BAD_REQUEST,
         R::Unauthenticated => StatusCode::UNAUTHORIZED,
         R::ScopeMissing | R::GrantMissing => StatusCode::FORBIDDEN,
@@ -177,6 +179,7 @@ pub fn status(reason: Reason) -> StatusCode {
         | R::SchoolClosed
         | R::RemovalUnconfirmed
         | R::PupilsConflict
+        | R::LegalHold
         | R::SnapshotIncomplete
         | R::WebhookLimit => StatusCode::CONFLICT,
         R::ChangesGone => StatusCode::GONE,
@@ -213,6 +216,7 @@ pub fn code(reason: Reason) -> tonic::Code {
         | Reason::SchoolClosed
         | Reason::RemovalUnconfirmed
         | Reason::PupilsConflict
+        | Reason::LegalHold
         | Reason::SnapshotIncomplete
         | Reason::WebhookLimit
         | Reason::VersionMissing => Code::FailedPrecondition,

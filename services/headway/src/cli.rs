@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    command::{bench, client, demo, import, journal, keys, serve},
+    command::{bench, client, demo, import, journal, keys, pseudonyms, serve},
     config::{Overrides, Service},
 };
 
@@ -55,6 +55,9 @@ enum Command {
     /// Examine the journals
     #[command(subcommand)]
     Journal(Journal),
+    /// The keys that ids of pupils and staff are hashed with
+    #[command(subcommand)]
+    Pseudonyms(pseudonyms::Command),
     /// Measure this machine
     #[command(subcommand)]
     Bench(Bench),
@@ -324,6 +327,7 @@ impl Cli {
             Command::Journal(Journal::Parked(Parked::Skip { which, position, settings })) => {
                 journal::parked::skip(&settings, which, position).await
             }
+            Command::Pseudonyms(command) => pseudonyms::run(command).await,
             Command::Bench(bench) => bench.run().await,
         }
     }

@@ -78,6 +78,12 @@ impl Deployment {
         &self.opened.journals
     }
 
+    /// How many keys of pupils' ids there are, and with how many each trust's are hashed.
+    pub(crate) async fn generations(&self) -> Result<(u32, Vec<(Uuid, u32)>)> {
+        let app = self.opened.intelligence.as_ref().context("intelligence does not run here")?;
+        Ok(app.generations().await?)
+    }
+
     /// What the services here follow, to be acted on rather than run.
     pub(crate) fn followers(&self, config: &Config) -> Result<Vec<Follower>> {
         let Self { secrets, opened, routes, .. } = self;
@@ -211,9 +217,9 @@ impl Opened {
                 opened
             }
             Service::Intelligence => {
-                let app = intelligence::App::open(db.clone(), secrets.pupils.0)
+                let app = intelligence::App::open(db.clone(), secrets.pupils.0.clone())
                     .taking(config.ingest.sizes(), self.nats.as_ref().map(Nats::work));
-                let routes = routes.add_service(app.grpc());
+                let routes = routes.add_service(app.grpc()).add_service(app.privacy().grpc());
                 let opened = (app.journal().clone(), app.rest(), routes);
                 self.intelligence = Some(app);
                 opened

@@ -9,7 +9,9 @@ mod pupil_key;
 mod store;
 mod wire;
 
+pub use api::privacy::Privacy;
 pub use app::{App, RegistryFollower};
+pub use pupil_key::MasterKeys;
 
 pub const NAME: &str = "intelligence";
 

@@ -4,6 +4,7 @@
 mod body;
 mod door;
 mod forge;
+mod taken;
 
 use std::collections::BTreeSet;
 

@@ -7,6 +7,7 @@ pub(crate) mod import;
 pub(crate) mod journal;
 pub(crate) mod keys;
 mod perform;
+pub(crate) mod pseudonyms;
 mod rest;
 pub(crate) mod serve;
 mod stage;

@@ -125,8 +125,16 @@ impl Arriving {
                     return Err(nothing());
                 }
                 let feed = self.feed;
-                let push =
-                    Push { feed, dry_run, arrival, snapshot, records, skipped_rows, piece: None };
+                let push = Push {
+                    feed,
+                    dry_run,
+                    arrival,
+                    snapshot,
+                    records,
+                    generation: 0,
+                    skipped_rows,
+                    piece: None,
+                };
                 return self.app.push(ctx, push).await;
             }
             self.begin(ctx, first).await?;

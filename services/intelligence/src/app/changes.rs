@@ -48,8 +48,8 @@ impl App {
         let school = school.map_err(|it| Error::new(it.reason, it.detail))?;
         let cursor = page.after.clone().unwrap_or_else(|| Cursor::beginning(head));
         if cursor.is_gone(store::change::forgotten_to(&mut tx, trust_id).await?) {
-            let detail = "deletions are told of for 90 days, and you were away for longer: begin again without `after`, \
-                          and forget records that are not told of then";
+            let detail = "deletions are told of for 90 days, and until pupils are given other pseudonyms, and you were away \
+                          since: begin again without `after`, and forget records that are not told of then";
             return Err(Error::new(Reason::ChangesGone, detail));
         }
         let asked = asked(kind);
@@ -82,7 +82,22 @@ impl App {
         for it in &mut changes {
             it.recorded_at = recorded.get(&it.position).copied();
         }
+        if kind.is_personal() {
+            tx.rollback().await?;
+            let read = (trust_id, "headway.intelligence.v1.IntelligenceService.ListChanges");
+            let rows = changes.iter().map(rows).sum();
+            self.note_read(ctx, read, &[kind], rows, None).await?;
+        }
         Ok(Told { changes, schools, next, more })
+    }
+}
+
+/// How many rows about individuals a change tells.
+fn rows(it: &Change) -> usize {
+    match &it.record {
+        ChangedRecord::Register { marks, .. } => marks.len(),
+        ChangedRecord::School { .. } => 0,
+        _ => 1,
     }
 }
 

@@ -50,7 +50,24 @@ impl App {
             None => None,
         };
         let filter = store::signal::Filter { school_id, state };
-        store::signal::of_trust(&mut tx, trust_id, filter, page.after, page.limit()).await
+        let Some(granted) = ctx.schools() else {
+            return store::signal::of_trust(&mut tx, trust_id, filter, page.after, page.limit())
+                .await;
+        };
+        // Schools that are not granted are passed over, so that a page is as full as any other.
+        let (mut signals, mut after) = (Vec::new(), page.after);
+        let wanted = usize::try_from(page.limit()).map_err(Error::internal)?;
+        loop {
+            let found =
+                store::signal::of_trust(&mut tx, trust_id, filter, after, page.limit()).await?;
+            let is_last = found.len() < wanted;
+            after = found.last().map(|it| it.signal_id);
+            signals.extend(found.into_iter().filter(|it| granted.contains(&it.school_id.0)));
+            if is_last || signals.len() >= wanted {
+                signals.truncate(wanted);
+                return Ok(signals);
+            }
+        }
     }
 
     pub(crate) async fn move_signal(

@@ -82,7 +82,7 @@ impl App {
     /// Reads a part of a received batch; nothing if it is not there.
     pub(super) async fn part(&self, work: &Work) -> Result<Option<Part>> {
         let Some(sealed) = self.sealed(work).await? else { return Ok(None) };
-        let key = self.key.of_trust(work.trust_id)?;
+        let key = self.keys.of_trust(work.trust_id, self.keys.newest())?;
         let bytes = key.open(work.batch_id, work.done, sealed.sealed)?;
         Ok(Some(Part {
             format: sealed.format,
@@ -143,11 +143,13 @@ impl Upload {
     /// Keeps the next part; once this answers, it is durable.
     pub(crate) async fn keep(&mut self, part: Part) -> Result<()> {
         let (trust_id, number) = (self.feed.trust_id, self.parts);
+        let keys = &self.app.keys;
+        let key = keys.of_trust(trust_id, keys.newest())?;
         let sealed = Sealed {
             format: part.format,
             first_line: i32::try_from(part.first_line).map_err(Error::internal)?,
             records: i32::try_from(part.records).map_err(Error::internal)?,
-            sealed: self.app.key.of_trust(trust_id)?.seal(self.batch_id, number, part.bytes)?,
+            sealed: key.seal(self.batch_id, number, part.bytes)?,
         };
         self.parts += 1;
         if let Some(queue) = &self.app.spool.queue {

@@ -235,3 +235,13 @@ impl TryFrom<Row> for Work {
         })
     }
 }
+
+/// Whether any received batch of a trust is yet to be applied.
+pub(crate) async fn is_under_way(tx: &mut Tx, trust_id: TrustId) -> Result<bool> {
+    Ok(on!(tx, |c| sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM batch_work WHERE trust_id = $1)"
+    )
+    .bind(trust_id)
+    .fetch_one(c)
+    .await)?)
+}

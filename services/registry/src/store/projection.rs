@@ -55,6 +55,14 @@ impl Projection for Tables {
             Ok(())
         })
     }
+
+    fn clear<'t>(&'t self, tx: &'t mut Tx, stream: &'t str) -> BoxFuture<'t, Result<bool>> {
+        Box::pin(async move {
+            let Some(id) = stream.strip_prefix("journey/") else { return Ok(false) };
+            journey::remove(tx, number(id, JourneyId::parse)?).await?;
+            Ok(true)
+        })
+    }
 }
 
 async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {

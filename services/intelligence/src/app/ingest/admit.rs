@@ -12,6 +12,8 @@ pub(super) struct Admitted {
     pub(super) external_id: String,
     pub(super) superseded_by_urn: Option<String>,
     pub(super) body: Result<(Option<SchoolId>, Body<Hash>), Vec<Problem>>,
+    /// What is to be said of it although it is taken.
+    pub(super) notes: Vec<Problem>,
 }
 
 pub(super) fn all(
@@ -47,7 +49,7 @@ fn admit(ctx: &Ctx, feed: &Feed, schools: &Schools, record: Record<Hash>) -> Adm
         superseded_by_urn = school.superseding(number);
         Ok((Some(school.school_id), body))
     });
-    Admitted { line, external_id, superseded_by_urn, body }
+    Admitted { line, external_id, superseded_by_urn, body, notes: Vec::new() }
 }
 
 /// Rejects a record that no grant of the caller's covers. One of no school must be covered for every school.
