@@ -51,6 +51,7 @@ pub(super) fn paths() -> Map<String, Value> {
     );
     explained(&mut paths, page);
     measured(&mut paths);
+    signed_in(&mut paths);
     paths
 }
 
@@ -96,6 +97,65 @@ fn measured(paths: &mut Map<String, Value>) {
             },
         }}),
     );
+}
+
+/// Where clients get tokens, as the standards have it.
+fn signed_in(paths: &mut Map<String, Value>) {
+    let told = |text: &str| {
+        let content = json!({"application/json": {"schema": {"type": "object"}}});
+        json!({
+            "200": {"description": text, "content": content},
+            "default": {"description": "An error as RFC 6749, 5.2 has it, or a problem"},
+        })
+    };
+    for (path, id, summary, text) in [
+        (
+            "/.well-known/jwks.json",
+            "Jwks",
+            "Gives the keys by which tokens are verified",
+            "A JSON Web Key Set",
+        ),
+        (
+            "/.well-known/oauth-authorization-server",
+            "Metadata",
+            "Says how clients get tokens (RFC 8414)",
+            "The metadata",
+        ),
+    ] {
+        paths.insert(path.to_owned(), json!({"get": {
+            "operationId": id, "tags": ["Host"], "summary": summary, "security": [], "responses": told(text),
+        }}));
+    }
+    for (path, id, summary, text, fields) in [
+        (
+            "/oauth2/token",
+            "Token",
+            "Gives a token to a client that proves itself (RFC 6749, 4.4)",
+            "`access_token`, `token_type`, `expires_in` and `scope`",
+            ["grant_type", "scope", "resource"].as_slice(),
+        ),
+        (
+            "/oauth2/revoke",
+            "Revoke",
+            "Takes a token of the client back (RFC 7009)",
+            "It is refused everywhere within 60 seconds",
+            ["token"].as_slice(),
+        ),
+    ] {
+        let proof = ["client_assertion_type", "client_assertion"];
+        let fields =
+            fields.iter().chain(&proof).map(|it| ((*it).to_owned(), json!({"type": "string"})));
+        let form = json!({"type": "object", "properties": fields.collect::<Map<_, _>>()});
+        paths.insert(path.to_owned(), json!({"post": {
+            "operationId": id,
+            "tags": ["Host"],
+            "summary": summary,
+            "description": "The client proves itself by `client_secret_basic` or `private_key_jwt`.",
+            "security": [],
+            "requestBody": {"required": true, "content": {"application/x-www-form-urlencoded": {"schema": form}}},
+            "responses": told(text),
+        }}));
+    }
 }
 
 fn merge(into: &mut Value, more: Value) {
