@@ -71,7 +71,7 @@ impl Known {
             }
         }
         let now = rpc::now().timestamp();
-        self.revoked.retain(|_, ends| *ends + 60 > now);
+        self.revoked.retain(|_, ends| *ends > now - 60);
         for it in revoked {
             self.revoked.insert(it.jti, i64::try_from(it.expires_at_s).unwrap_or(i64::MAX));
         }

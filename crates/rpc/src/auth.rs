@@ -195,7 +195,7 @@ impl HttpBody for Watched {
                 let error = ready!(self.poll_refused(context));
                 Poll::Ready(Some(self.refuse(error)))
             }
-            frame => frame,
+            frame @ Poll::Ready(_) => frame,
         }
     }
 
