@@ -65,9 +65,10 @@ impl Known {
         }
         for it in providers {
             let trust_id = id(&it.trust_id)?;
-            match it.enabled {
-                true => drop(self.providers.insert(trust_id, Arc::new(provider(trust_id, it)?))),
-                false => drop(self.providers.remove(&trust_id)),
+            if it.enabled {
+                self.providers.insert(trust_id, Arc::new(provider(trust_id, it)?));
+            } else {
+                self.providers.remove(&trust_id);
             }
         }
         let now = rpc::now().timestamp();

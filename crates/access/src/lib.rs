@@ -30,7 +30,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// The same until the first answer has come.
 const FIRST: Duration = Duration::from_millis(500);
 /// The age from which on nothing is judged by what is known.
-const STALE: Duration = Duration::from_secs(60);
+const STALE: Duration = Duration::from_mins(1);
 /// How long an answer of the registry is waited for.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// The largest answer, in bytes.

@@ -1,4 +1,4 @@
-//! Tokens of the identity providers of trusts (OpenID Connect), verified by the keys the providers publish.
+//! Tokens of the identity providers of trusts (`OpenID` Connect), verified by the keys the providers publish.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::{AUDIENCE, CLIENT, DemonstrationIssuer, PEOPLE, Signed};
 
 /// How long a code waits to be exchanged.
-const CODE: Duration = Duration::from_secs(60);
+const CODE: Duration = Duration::from_mins(1);
 /// Codes that wait at the most.
 const CODES: usize = 1000;
 
@@ -114,17 +114,14 @@ pub(super) async fn token(
         }
         Some((access, issuer.keys.sign_other(&claims).ok()?))
     });
-    match tokens {
-        Some((access_token, id_token)) => Json(json!({
-            "access_token": access_token, "id_token": id_token, "token_type": "Bearer",
-            "expires_in": LONGEST_S,
-        }))
-        .into_response(),
-        None => {
-            let refused: HashMap<&str, Value> = [("error", "invalid_grant".into())].into();
-            (StatusCode::BAD_REQUEST, Json(refused)).into_response()
-        }
-    }
+    let Some((access_token, id_token)) = tokens else {
+        let refused: HashMap<&str, Value> = [("error", "invalid_grant".into())].into();
+        return (StatusCode::BAD_REQUEST, Json(refused)).into_response();
+    };
+    let granted = json!({
+        "access_token": access_token, "id_token": id_token, "token_type": "Bearer", "expires_in": LONGEST_S,
+    });
+    Json(granted).into_response()
 }
 
 fn page(uri: &Uri) -> String {

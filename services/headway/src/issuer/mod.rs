@@ -1,4 +1,4 @@
-//! An identity provider for demonstrations and development, as far as OpenID Connect needs one: metadata, keys, a page on
+//! An identity provider for demonstrations and development, as far as `OpenID` Connect needs one: metadata, keys, a page on
 //! which anybody signs in as anybody, and the authorization code flow with PKCE. It is there only where the settings ask
 //! for it and the address is this machine's alone.
 

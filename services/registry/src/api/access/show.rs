@@ -21,7 +21,7 @@ pub(super) fn managed(client: Client) -> v1::Client {
 }
 
 pub(super) fn client(Shown { client: it, manages }: Shown) -> v1::Client {
-    let secrets = it.secrets.into_iter().filter(|_| manages).map(|it| kept(it, None)).collect();
+    let secrets = it.secrets.into_iter().filter(|_| manages).map(|it| kept(&it, None)).collect();
     let keys = it.keys.into_iter().filter(|_| manages).map(|it| v1::ClientKey {
         kid: it.kid,
         algorithm: it.algorithm,
@@ -42,10 +42,10 @@ pub(super) fn client(Shown { client: it, manages }: Shown) -> v1::Client {
 }
 
 pub(super) fn secret(made: Made) -> v1::ClientSecret {
-    kept(made.kept, made.secret)
+    kept(&made.kept, made.secret)
 }
 
-fn kept(it: Secret, secret: Option<String>) -> v1::ClientSecret {
+fn kept(it: &Secret, secret: Option<String>) -> v1::ClientSecret {
     let secret_id = it.secret_id.to_string();
     v1::ClientSecret { secret_id, created_at: Some(it.created_at.into()), secret }
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use db::Tx;
 use identity::TrustId;
@@ -73,7 +75,7 @@ impl App {
                 let scopes = scopes.iter().map(|it| i32::from(*it));
                 (ClientKind::Operator, scopes.filter(|it| operable().contains(it)).collect())
             }
-            None => (ClientKind::Application, Default::default()),
+            None => (ClientKind::Application, BTreeSet::default()),
         };
         let created = Client {
             client_id: new.client_id.clone().unwrap_or_else(made_up),
