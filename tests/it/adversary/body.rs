@@ -106,6 +106,8 @@ fn of_projects(method: &Method, value: &impl Fn(&str) -> String) -> Value {
         |it| json!({"tier": format!("DELIVERY_TIER_{it}"), "role": "lead", "action": "meets"}),
     );
     match method.descriptor.name() {
+        "CreateErasure" | "ExportSubject" | "CreateLegalHold" | "LiftErasure" | "LiftLegalHold"
+        | "SetRetention" | "FindTexts" | "EraseText" => of_privacy(method, value),
         "CreateProject" => json!({"urn": urn, "title": "Mine", "rationale": "Mine"}),
         "SetDiagnosis" => json!({"expectedVersion": 1, "diagnosis":
             {"basis": ["signal:1"], "finding": "Mine", "diagnosedBy": [person, {"personId": "p-18", "role": "lead"}]}}),
@@ -129,6 +131,20 @@ fn of_projects(method: &Method, value: &impl Fn(&str) -> String) -> Value {
             json!({"expectedVersion": 1, "to": "PROJECT_STATE_DIAGNOSED", "rationale": "Mine"})
         }
         other => panic!("give a valid body of {other}, so that only its sender is wrong"),
+    }
+}
+
+fn of_privacy(method: &Method, value: &impl Fn(&str) -> String) -> Value {
+    match method.descriptor.name() {
+        "CreateErasure" => {
+            json!({"subject": "SUBJECT_KIND_PUPIL", "vendorId": "P1", "authority": "Mine"})
+        }
+        "ExportSubject" => {
+            json!({"subject": "SUBJECT_KIND_PUPIL", "vendorId": "P1", "purpose": "Mine"})
+        }
+        "SetRetention" => json!({"months": 24, "expectedVersion": 0}),
+        "FindTexts" => json!({"trustId": value("trust_id"), "containing": "Mine"}),
+        _ => json!({"reason": "Mine"}),
     }
 }
 

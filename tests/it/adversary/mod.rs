@@ -115,6 +115,7 @@ const OF_NO_TRUST: &[(&str, &str)] = &[
     ("ListClients", "lists the caller's own"),
     ("ListOwnGrants", "lists the caller's own"),
     ("GetConsistencyProof", "hashes over all events"),
+    ("GetProcessingRecord", "what the contract says, the same for all"),
 ];
 
 /// What is for the platform alone: a trust's credential is refused whatever it names.
@@ -147,6 +148,7 @@ async fn what_is_anothers_is_not_there() {
             "service" => "registry".to_owned(),
             "name" => "other-marks".to_owned(),
             "kind" => "enrolments".to_owned(),
+            "what" => "suspensions".to_owned(),
             other => theirs
                 .get(other)
                 .and_then(|it| it.first())
