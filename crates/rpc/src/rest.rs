@@ -31,9 +31,9 @@ where
     let mut ctx = Ctx::enter(request.extensions().get::<Caller>(), method)?;
     let input = method.descriptor.input();
     let path = path_values(&mut request).await?;
+    of_own_trust(&ctx, &path)?;
     let if_match = if_match(request.headers())?;
     let key = request.headers().get("idempotency-key").cloned();
-    of_own_trust(&ctx, &path)?;
     let mut members = if method.has_body() {
         json_body(request).await?
     } else {
