@@ -15,11 +15,14 @@ use std::{
 use calendar::Week;
 use chrono::NaiveDate;
 use db::Tx;
-use futures::future::BoxFuture;
+use futures::{
+    FutureExt, TryFutureExt,
+    future::{BoxFuture, ready},
+};
 use identity::{SchoolId, TrustId};
 use journal::{Gather, Journal};
 use rpc::{Ctx, Error, Result};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use self::{admit::Admitted, enter::Entered};
 pub(super) use self::{
@@ -207,28 +210,37 @@ impl Ingest {
     async fn enter(&self, tx: &mut Tx, asked: &[(&Ctx, &Push<Hash>)]) -> Result<Vec<Batch>> {
         let weights = asked.iter().map(|(_, push)| (push.feed.trust_id, self.weight(push)));
         let shares = share::shares(weights);
+        // By itself, a share has nothing to be decided beside.
         let is_one = shares.len() == 1;
         let mut batches = Vec::with_capacity(asked.len());
-        let mut under_way: Option<(Vec<usize>, JoinHandle<Decided>)> = None;
+        let mut under_way = None;
         for share in shares {
             let opened = Opened::read(tx, &pick(asked, &share)).await?;
-            if is_one {
-                return self.store(tx, asked, &opened.decide()).await;
-            }
-            let deciding = spawn_blocking(|| opened.decide());
-            if let Some((share, decided)) = under_way.replace((share, deciding)) {
-                let decided = decided.await.map_err(Error::internal)?;
-                let made = self.store(tx, &pick(asked, &share), &decided).await?;
-                batches.extend(share.into_iter().zip(made));
+            let deciding = if is_one {
+                ready(Ok(opened.decide())).boxed()
+            } else {
+                spawn_blocking(|| opened.decide()).map_err(Error::internal).boxed()
+            };
+            if let Some(before) = under_way.replace((share, deciding)) {
+                batches.extend(self.finish(tx, asked, before).await?);
             }
         }
-        if let Some((share, decided)) = under_way {
-            let decided = decided.await.map_err(Error::internal)?;
-            let made = self.store(tx, &pick(asked, &share), &decided).await?;
-            batches.extend(share.into_iter().zip(made));
+        if let Some(last) = under_way {
+            batches.extend(self.finish(tx, asked, last).await?);
         }
         batches.sort_unstable_by_key(|it| it.0);
         Ok(batches.into_iter().map(|it| it.1).collect())
+    }
+
+    /// Stores a share once it is decided on; gives its batches by the numbers of their pushes.
+    async fn finish(
+        &self,
+        tx: &mut Tx,
+        asked: &[(&Ctx, &Push<Hash>)],
+        (share, deciding): (Vec<usize>, BoxFuture<'_, Result<Decided>>),
+    ) -> Result<impl Iterator<Item = (usize, Batch)>> {
+        let made = self.store(tx, &pick(asked, &share), &deciding.await?).await?;
+        Ok(share.into_iter().zip(made))
     }
 
     /// Stores what a share of the pushes changed, and what became of them.
