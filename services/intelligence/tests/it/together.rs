@@ -2,11 +2,15 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use testkit::Database;
+use testkit::{Caller, Database};
 
-use crate::world::{FRIDAY, SECOND_URN, URN, World, enrolment, register};
+use crate::world::{FRIDAY, OTHER_URN, SECOND_URN, URN, World, enrolment, register};
 
-testkit::both!(pushes_at_once_are_answered_one_by_one, a_dry_run_among_others_leaves_nothing);
+testkit::both!(
+    pushes_at_once_are_answered_one_by_one,
+    pushes_of_trusts_in_turns_are_answered_each_for_itself,
+    a_dry_run_among_others_leaves_nothing,
+);
 
 async fn pushes_at_once_are_answered_one_by_one(database: Database) {
     let world = World::new(&database).await;
@@ -27,6 +31,43 @@ async fn pushes_at_once_are_answered_one_by_one(database: Database) {
         assert_eq!(others.iter().sum::<u64>(), all - wrong, "{it}: {batch}");
     }
     assert_eq!(world.attendance(FRIDAY).await, (10, 10));
+}
+
+/// Trusts whose pushes queue in turns are entered by trust; every push gets its own batch, and every record its own trust.
+async fn pushes_of_trusts_in_turns_are_answered_each_for_itself(database: Database) {
+    let world = World::new(&database).await;
+    let other = Caller::of(world.other_trust_id).named("mis");
+    let feeds = format!("/v1/trusts/{}/feeds", world.other_trust_id);
+    let feed = json!({"name": "Theirs", "clientId": "mis", "urns": [], "kinds": ["RECORD_KIND_ENROLMENT"]});
+    let made = Caller::of(world.other_trust_id).post(&world.rest, &feeds, feed).await;
+    let theirs = made.body["feedId"].as_str().unwrap().to_owned();
+    // Nothing is written until all have queued.
+    let mut held = world.app.journal().db().begin().await.unwrap();
+    if let db::Tx::Postgres(tx) = &mut held {
+        sqlx::query("SELECT pg_advisory_xact_lock(7310)").execute(&mut **tx).await.unwrap();
+    }
+    let pushes = (0..12_usize).map(|number| {
+        let (caller, feed_id, urn) = match number % 2 {
+            0 => (world.vendor(), world.feed_id.clone(), URN),
+            _ => (other.clone(), theirs.clone(), OTHER_URN),
+        };
+        let records: Vec<_> =
+            (0..=number).map(|it| enrolment(urn, &format!("p{number}-{it}"), 3)).collect();
+        let (rest, path) = (world.rest.clone(), format!("/v1/feeds/{feed_id}/batches"));
+        tokio::spawn(async move {
+            let body = json!({"records": records});
+            (number, feed_id, caller.post(&rest, &path, body).await)
+        })
+    });
+    let pushes: Vec<_> = pushes.collect();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    held.rollback().await.unwrap();
+    for push in pushes {
+        let (number, feed_id, answer) = push.await.unwrap();
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let told = (&answer.body["feedId"], &answer.body["accepted"]);
+        assert_eq!(told, (&json!(feed_id), &json!(number + 1)), "{number}: {answer:?}");
+    }
 }
 
 async fn a_dry_run_among_others_leaves_nothing(database: Database) {
