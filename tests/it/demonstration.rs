@@ -120,6 +120,81 @@ async fn a_python_client_finishes_the_flow() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// threat: T-STOLEN-TOKEN, T-ASSERTION
+#[tokio::test]
+async fn an_oauth_client_that_is_not_ours_finishes_the_flow() {
+    let demo = Demo::start().await;
+    let mut child = Command::new(python())
+        .arg(root().join("tests/outside/oauth_client.py"))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(demo.line.as_bytes()).unwrap();
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Signs somebody in at the demonstration's issuer as a browser would; gives the token.
+async fn sign_in(demo: &Demo, person: &str) -> String {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+    use sha2::{Digest, Sha256};
+    let verifier = "a-verifier-of-at-least-forty-three-characters-long";
+    let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
+    let back = "http://127.0.0.1:1/back";
+    let nobody = Client { token: None, ..demo.client("nobody") };
+    let path = format!(
+        "/demo-issuer/authorize?response_type=code&client_id=headway-demo&redirect_uri={back}&state=s&\
+         code_challenge={challenge}&code_challenge_method=S256"
+    );
+    let page = nobody.get(&path).await;
+    assert!(page.status == 200 && page.text.contains("Headteacher"), "{page:?}");
+    let answer = nobody.get(&format!("{path}&person={person}")).await;
+    let location = answer.headers["location"].to_str().unwrap();
+    let code = location.split("code=").nth(1).unwrap().split('&').next().unwrap();
+    let form = format!(
+        "grant_type=authorization_code&code={code}&redirect_uri={back}&client_id=headway-demo&code_verifier={verifier}"
+    );
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let given = nobody.send("POST", "/demo-issuer/token", &headers, form.clone()).await.done();
+    let again = nobody.send("POST", "/demo-issuer/token", &headers, form).await;
+    assert_eq!(again.status, 400, "a code works once");
+    given["access_token"].as_str().unwrap().to_owned()
+}
+
+/// threat: T-FALSE-ISSUER, T-OTHER-SCHOOL
+#[tokio::test]
+async fn people_see_what_their_trust_lets_them_see() {
+    let demo = Demo::start().await;
+    let trust = demo.told["trustId"].as_str().unwrap();
+    let as_person = async |person: &str| Client {
+        token: Some(sign_in(&demo, person).await),
+        ..demo.client("nobody")
+    };
+    let (chair, head) = (as_person("chair").await, as_person("head").await);
+    let schools = format!("/v1/trusts/{trust}/schools?pageSize=100");
+    let all = chair.get(&schools).await.done()["schools"].as_array().unwrap().clone();
+    let own = head.get(&schools).await.done()["schools"].as_array().unwrap().clone();
+    assert!(all.len() > 1, "{all:?}");
+    assert_eq!(own.len(), 1);
+    assert_eq!(own[0]["urn"], demo.told["urn"]);
+    let other = all.iter().find(|it| it["urn"] != own[0]["urn"]).unwrap()["urn"].as_str().unwrap();
+    let other = head.get(&format!("/v1/trusts/{trust}/schools/{other}")).await;
+    assert_eq!(other.refused(403), "GRANT_MISSING");
+    let stranger = head.get(&format!("/v1/trusts/{}", rpc::new_id())).await;
+    assert_eq!(stranger.refused(404), "NOT_FOUND");
+    let grants = format!("/v1/trusts/{trust}/grants");
+    assert_eq!(chair.get(&grants).await.refused(403), "SCOPE_MISSING");
+    let manager = as_person("it-manager").await;
+    let listed = manager.get(&grants).await.done();
+    assert!(listed["grants"].as_array().unwrap().len() >= 2, "{listed}");
+    let forged = demo.client("nobody");
+    let token = chair.token.clone().unwrap();
+    let (body, _) = token.rsplit_once('.').unwrap();
+    let forged = Client { token: Some(format!("{body}.AAAA")), ..forged };
+    assert_eq!(forged.get(&schools).await.refused(401), "UNAUTHENTICATED");
+}
+
 #[tokio::test]
 async fn the_conformance_kit_passes_it() {
     let demo = Demo::start().await;
@@ -142,27 +217,23 @@ async fn the_conformance_kit_passes_it() {
     assert!(said.contains(" passed, 0 failed"), "{said}");
 }
 
-/// Every path but the stream that never ends, over things that exist, by somebody who may do everything.
-#[tokio::test]
-async fn a_fuzzer_finds_no_fault_in_the_document_or_the_answers() {
-    const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
-                          response_schema_conformance";
-    let demo = Demo::start().await;
+/// Runs schemathesis over the whole document, by the holder of a token, with these arguments.
+async fn fuzzed(demo: &Demo, token: &str, arguments: &[&str]) {
     let mut settings = String::from("[parameters]\n\"path.service\" = \"registry\"\n");
     for (variable, told) in [("trust_id", "trustId"), ("urn", "urn"), ("feed_id", "feedId")] {
         writeln!(settings, "\"path.{variable}\" = {}", demo.told[told]).unwrap();
     }
     fs::write(demo.folder.path().join("schemathesis.toml"), settings).unwrap();
-    let scopes: Vec<String> = rpc::all_scopes().map(rpc::scope_name).collect();
-    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-    let vendor = demo.told["vendor"]["clientId"].as_str().unwrap();
-    let token = token(demo.folder.path(), vendor, None, &scopes);
     let output = tokio::process::Command::new(python().with_file_name("schemathesis"))
         .args(["run", &format!("{}/openapi.json", demo.url())])
         .args(["--header", &format!("Authorization: Bearer {token}")])
-        .args(["--exclude-path", "/v1/journals/{service}/events/stream", "--checks", CHECKS])
-        .args(["--max-examples", "15", "--phases", "coverage,fuzzing", "--no-color"])
-        .args(["--generation-deterministic", "--workers", "2"])
+        .args(["--exclude-path", "/v1/journals/{service}/events/stream"])
+        .args(["--max-examples", "15", "--no-color", "--generation-deterministic"])
+        .args(["--workers", "2"])
+        .args(arguments)
+        .env("SCHEMATHESIS_HOOKS", "hostile")
+        .env("PYTHONPATH", root().join("tests/outside"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .current_dir(demo.folder.path())
         .output()
         .await
@@ -170,6 +241,40 @@ async fn a_fuzzer_finds_no_fault_in_the_document_or_the_answers() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("Tested: "), "{said}");
+}
+
+fn everything() -> Vec<String> {
+    rpc::all_scopes().map(rpc::scope_name).collect()
+}
+
+/// Every path but the stream that never ends, over things that exist, by somebody who may do everything.
+#[tokio::test]
+async fn a_fuzzer_finds_no_fault_in_the_document_or_the_answers() {
+    const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                          response_schema_conformance";
+    let demo = Demo::start().await;
+    let scopes = everything();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let vendor = demo.told["vendor"]["clientId"].as_str().unwrap();
+    let token = token(demo.folder.path(), vendor, None, &scopes);
+    fuzzed(&demo, &token, &["--checks", CHECKS, "--phases", "coverage,fuzzing"]).await;
+}
+
+/// Whoever has no scope gets nothing anywhere, and whoever is another trust's nothing of this one, whatever they send.
+/// threat: T-OTHER-TRUST
+#[tokio::test]
+async fn a_fuzzer_with_a_hostile_token_is_refused_everywhere() {
+    const REFUSED: [&str; 4] = ["--checks", "nothing_but_refusals", "--phases", "fuzzing"];
+    let demo = Demo::start().await;
+    let stranger = uuid::Uuid::from_u128(7).to_string();
+    let weak = token(demo.folder.path(), "hostile", Some(&stranger), &["metrics:read"]);
+    let arguments = [&REFUSED[..], &["--exclude-tag", "Host"]].concat();
+    fuzzed(&demo, &weak, &arguments).await;
+    let scopes = everything();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let other = token(demo.folder.path(), "hostile", Some(&stranger), &scopes);
+    let theirs = ["--include-path-regex", "^/v1/trusts/.trust_id."];
+    fuzzed(&demo, &other, &[&REFUSED[..], &theirs].concat()).await;
 }
 
 #[tokio::test]

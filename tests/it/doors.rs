@@ -29,11 +29,13 @@ async fn attacked(arguments: Vec<String>) {
     deployed.end().await;
 }
 
+/// threat: T-MALFORMED-BODY
 #[tokio::test]
 async fn nothing_that_is_pushed_breaks_the_server_on_sqlite() {
     attacked(vec![]).await;
 }
 
+/// threat: T-MALFORMED-BODY
 #[tokio::test]
 async fn nothing_that_is_pushed_breaks_the_server_on_postgres() {
     attacked(postgres().await).await;

@@ -230,6 +230,7 @@ fn sqlite(lying: bool) -> (Machine, Deployed) {
     (Machine::Sqlite(disk), deployed)
 }
 
+/// threat: T-LOST-WRITE
 #[tokio::test]
 async fn a_power_cut_loses_nothing_on_sqlite() {
     let (machine, deployed) = sqlite(false);
@@ -237,6 +238,7 @@ async fn a_power_cut_loses_nothing_on_sqlite() {
 }
 
 /// The same rounds, on a disk whose flush does nothing, must find the loss.
+/// threat: T-LOST-WRITE
 #[tokio::test]
 async fn a_disk_that_does_not_flush_is_caught() {
     let (machine, deployed) = sqlite(true);
@@ -251,6 +253,7 @@ async fn postgres(settings: &[&str]) -> (Machine, Deployed) {
     (Machine::Postgres(server), deployed)
 }
 
+/// threat: T-LOST-WRITE
 #[tokio::test]
 async fn a_crash_loses_nothing_on_postgres() {
     let (machine, deployed) = postgres(&[]).await;

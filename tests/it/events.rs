@@ -130,6 +130,7 @@ fn value(field: &FieldDescriptor) -> Value {
         Kind::Double => Value::F64(f64::from(number) + 0.5),
         Kind::Uint32 => Value::U32(number),
         Kind::Uint64 => Value::U64(u64::from(number)),
+        Kind::Int64 => Value::I64(i64::from(number)),
         Kind::Int32 => Value::I32(i32::try_from(number).unwrap()),
         Kind::Enum(list) => Value::EnumNumber(list.values().nth(1).unwrap().number()),
         Kind::Message(inner) => Value::Message(whole(&inner)),

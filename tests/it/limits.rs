@@ -26,7 +26,7 @@ use crate::{
 const CODES: &str = "/v1/attendance-codes";
 
 /// A server with some limits of its own.
-async fn with(limits: &str) -> Deployed {
+pub(crate) async fn with(limits: &str) -> Deployed {
     let mut deployed = Deployed::prepared(vec![]);
     let file = deployed.data().join("limits.toml");
     std::fs::write(&file, format!("[limits]\n{limits}\n")).unwrap();
@@ -35,7 +35,7 @@ async fn with(limits: &str) -> Deployed {
     deployed
 }
 
-fn vendor(deployed: &Deployed, name: &str) -> Client {
+pub(crate) fn vendor(deployed: &Deployed, name: &str) -> Client {
     deployed.client(1, &token(deployed.data(), name, None, &["records:write"]))
 }
 
@@ -46,6 +46,7 @@ fn left(answer: &Answer) -> u32 {
     after.split(';').next().unwrap().parse().unwrap()
 }
 
+/// threat: T-FLOOD
 #[tokio::test]
 async fn every_answer_says_what_is_left() {
     let deployed = with("").await;
@@ -68,6 +69,7 @@ async fn every_answer_says_what_is_left() {
     deployed.end().await;
 }
 
+/// threat: T-FLOOD
 #[tokio::test]
 async fn who_asks_too_often_is_told_when_to_ask_again_and_others_are_served() {
     let deployed = with("requests_per_second = 1\nburst = 3").await;
@@ -112,6 +114,7 @@ async fn over_grpc(deployed: &Deployed, client: &Client) -> Result<u32, tonic::S
     Ok(after.split(';').next().unwrap().parse().unwrap())
 }
 
+/// threat: T-MANY-AT-ONCE
 #[tokio::test]
 async fn requests_under_way_are_counted_until_their_last_byte() {
     let deployed = with("concurrent_requests = 1").await;
@@ -136,6 +139,7 @@ async fn requests_under_way_are_counted_until_their_last_byte() {
 }
 
 /// Bodies that are announced and never come take their client's share of memory, and nobody else's.
+/// threat: T-MEMORY
 #[tokio::test]
 async fn memory_for_bodies_is_shared_fairly() {
     let limits =
@@ -175,6 +179,7 @@ async fn memory_for_bodies_is_shared_fairly() {
     deployed.end().await;
 }
 
+/// threat: T-ZIP-BOMB
 #[tokio::test]
 async fn a_compressed_body_is_read_under_the_same_limits() {
     let (deployed, cast, path) = scene("").await;
@@ -198,6 +203,7 @@ async fn a_compressed_body_is_read_under_the_same_limits() {
     deployed.end().await;
 }
 
+/// threat: T-HUGE-HEAD
 #[tokio::test]
 async fn who_sends_no_whole_request_is_not_waited_for() {
     let deployed = with("header_timeout_s = 1\nheader_bytes = 16384").await;
@@ -219,26 +225,26 @@ async fn who_sends_no_whole_request_is_not_waited_for() {
     deployed.end().await;
 }
 
-async fn scene(limits: &str) -> (Deployed, Cast, String) {
+pub(crate) async fn scene(limits: &str) -> (Deployed, Cast, String) {
     let deployed = with(limits).await;
     let cast = found(&deployed).await;
     let path = format!("/v1/feeds/{}/batches", feed(&deployed, &cast).await);
     (deployed, cast, path)
 }
 
-fn head(client: &Client, method: &str, path: &str, headers: &str) -> String {
+pub(crate) fn head(client: &Client, method: &str, path: &str, headers: &str) -> String {
     let token = client.token.as_ref().unwrap();
     format!("{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{headers}\r\n")
 }
 
 /// The first line of what comes back.
-async fn status(stream: &mut TcpStream) -> String {
+pub(crate) async fn status(stream: &mut TcpStream) -> String {
     let mut answer = [0; 64];
     let read = timeout(Duration::from_secs(20), stream.read(&mut answer)).await.unwrap().unwrap();
     String::from_utf8_lossy(&answer[..read]).into_owned()
 }
 
-fn gzip(content: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()

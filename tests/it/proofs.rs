@@ -200,11 +200,13 @@ fn refuse_proofs(deployed: &Deployed, proof: &str, other: &str, key: &str) {
     is_refused(&bent(&|it| it["checkpoint"] = another["checkpoint"].clone()), "");
 }
 
+/// threat: T-DENIED
 #[tokio::test]
 async fn a_stranger_verifies_what_sqlite_holds() {
     tell(vec![]).await;
 }
 
+/// threat: T-DENIED
 #[tokio::test]
 async fn a_stranger_verifies_what_postgres_holds() {
     tell(postgres().await).await;
@@ -220,6 +222,7 @@ fn change(deployed: &Deployed, service: &str, statements: &str) -> PathBuf {
     path
 }
 
+/// threat: T-LOG-REWRITTEN
 #[tokio::test]
 async fn a_damaged_journal_is_read_and_not_written() {
     let (mut deployed, cast, _, operator) = signed(vec![]).await;
@@ -248,6 +251,7 @@ async fn a_damaged_journal_is_read_and_not_written() {
     assert!(said.contains("position 2 is not what was recorded"), "{said}");
 }
 
+/// threat: T-LOG-REWRITTEN
 #[tokio::test]
 async fn a_database_that_was_cut_short_is_said_to_be() {
     let (mut deployed, ..) = signed(vec![]).await;
@@ -264,4 +268,45 @@ async fn a_database_that_was_cut_short_is_said_to_be() {
             crate::running::spawn(deployed.data(), &["serve", "--listen", "127.0.0.1:0"], &[]);
         assert!(!served.0.wait().await.unwrap().success(), "it does not start");
     }
+}
+
+/// Somebody is erased: the certificate holds for a stranger, and so does everything that was ever proven.
+async fn erase(arguments: Vec<String>) {
+    let (mut deployed, cast, ..) = signed(arguments).await;
+    let operator = token(deployed.data(), "operator", None, &["journal:read"]);
+    let own = deployed.client(1, &cast.admin);
+    let feed = crate::story::feed(&deployed, &cast).await;
+    let enrolment = json!({"records": [{"externalId": "Canary-Record", "enrolment": {"urn": crate::story::URN,
+        "pupil": "Canary-Pupil-1", "yearGroup": 3, "startsOn": "2025-09-01"}}]});
+    let vendor = deployed.client(1, &cast.vendor);
+    let batch = vendor.post(&format!("/v1/feeds/{feed}/batches"), &enrolment).await.done();
+    assert_eq!(batch["accepted"], 1, "{batch}");
+    let request = json!({"subject": "SUBJECT_KIND_PUPIL", "vendorId": "Canary-Pupil-1", "authority": "Request 1"});
+    let erasure = own.post(&format!("/v1/trusts/{}/erasures", cast.trust), &request).await.done();
+    let path = format!("/v1/erasures/{}/certificate", erasure["erasureId"].as_str().unwrap());
+    let note = own.get(&path).await.done()["note"].as_str().unwrap().to_owned();
+    let platform = deployed.client(1, &operator);
+    let keys = platform.get("/v1/journals/intelligence/checkpoint-keys").await.done();
+    let key = keys["keys"][0]["verifierKey"].as_str().unwrap();
+    let file = write(deployed.data(), "certificate", &note);
+    holds(&outside(&["certificate", &file, "--key", key], ""), "is certified");
+    let forged = write(deployed.data(), "forged", &note.replace("enrolments 1", "enrolments 2"));
+    is_refused(&outside(&["certificate", &forged, "--key", key], ""), "signature");
+    let exported = run(&deployed, &["journal", "export", "--service", "intelligence"]);
+    assert!(!exported.contains("Canary"), "no event tells of whom");
+    let file = write(deployed.data(), "exported", &exported);
+    holds(&outside(&["export", &file, "--key", key], ""), "hold");
+    let verified = run(&deployed, &["journal", "verify", "--service", "intelligence"]);
+    assert!(verified.contains("equals its replay") && verified.contains("0 flaws"), "{verified}");
+    deployed.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_is_certified_on_sqlite() {
+    erase(vec![]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_is_certified_on_postgres() {
+    erase(postgres().await).await;
 }

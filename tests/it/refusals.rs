@@ -98,6 +98,7 @@ async fn a_wrong_record_is_rejected_at_its_place() {
     scene.deployed.end().await;
 }
 
+/// threat: T-MALFORMED-BODY
 #[tokio::test]
 async fn what_is_no_batch_is_refused_whole() {
     let scene = scene().await;
@@ -118,6 +119,7 @@ async fn what_is_no_batch_is_refused_whole() {
     scene.deployed.end().await;
 }
 
+/// threat: T-OTHER-TRUST
 #[tokio::test]
 async fn another_trust_is_as_if_it_were_not_there() {
     let scene = scene().await;
@@ -190,6 +192,7 @@ async fn a_file_that_is_no_register_is_refused_with_the_place() {
 }
 
 /// Neither a length that is declared nor one that is not gets gigabytes in.
+/// threat: T-MEMORY
 #[tokio::test]
 async fn gigabytes_are_refused_before_they_are_read() {
     let scene = scene().await;
@@ -225,6 +228,7 @@ async fn gigabytes_are_refused_before_they_are_read() {
     scene.deployed.end().await;
 }
 
+/// threat: T-BROKEN-STREAM
 #[tokio::test]
 async fn a_stream_that_breaks_off_leaves_nothing_behind() {
     let scene = scene().await;

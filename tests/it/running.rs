@@ -15,6 +15,7 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap},
 };
 use hyper_util::rt::TokioIo;
+use rpc::token::{ISSUER, Keys};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -23,6 +24,8 @@ use tokio::{
     process::{Child, ChildStdout},
     time::timeout,
 };
+
+use crate::logs::Log;
 
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {
@@ -51,6 +54,8 @@ pub(crate) struct Running {
     pub(crate) url: String,
     /// Stays open for as long as it runs.
     _output: Lines<BufReader<ChildStdout>>,
+    /// Where it logs; searched for secrets once it has ended.
+    _log: Log,
 }
 
 impl Running {
@@ -67,11 +72,11 @@ impl Running {
     ) -> Result<Self, String> {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
-        let (child, mut output) = spawn(data, &all, environment);
+        let (child, mut output, log) = logging(data, &all, environment);
         let line = timeout(Duration::from_mins(1), output.next_line()).await.unwrap().unwrap();
-        let line = line.ok_or("it refused to start, and says above why")?;
+        let line = line.ok_or_else(|| format!("it refused to start: {}", log.text()))?;
         let url = line.strip_prefix("Headway listens on ").unwrap().to_owned();
-        Ok(Self { child, url, _output: output })
+        Ok(Self { child, url, _output: output, _log: log })
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -92,10 +97,36 @@ impl Running {
     }
 }
 
+/// Starts the binary with whatever it logs passed on.
 pub(crate) fn spawn(
     data: &Path,
     arguments: &[&str],
     environment: &[(&'static str, OsString)],
+) -> (Child, Lines<BufReader<ChildStdout>>) {
+    start(data, arguments, environment, Stdio::inherit())
+}
+
+/// The same with all that is logged at `debug` kept.
+fn logging(
+    data: &Path,
+    arguments: &[&str],
+    environment: &[(&'static str, OsString)],
+) -> (Child, Lines<BufReader<ChildStdout>>, Log) {
+    let log = Log::new();
+    let mut all = arguments.to_vec();
+    if !all.contains(&"--log") {
+        // SQLx tells of every statement: once, in the test of logs, that is looked through too.
+        all.extend(["--log", "debug,sqlx=info"]);
+    }
+    let (child, output) = start(data, &all, environment, log.file());
+    (child, output, log)
+}
+
+fn start(
+    data: &Path,
+    arguments: &[&str],
+    environment: &[(&'static str, OsString)],
+    errors: Stdio,
 ) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut child = tokio::process::Command::new(binary())
         .args(arguments)
@@ -104,6 +135,7 @@ pub(crate) fn spawn(
         .arg(data)
         .env_remove("RUST_LOG")
         .stdout(Stdio::piped())
+        .stderr(errors)
         .kill_on_drop(true)
         .spawn()
         .unwrap();
@@ -116,15 +148,15 @@ pub(crate) fn command(data: &Path, arguments: &[&str]) -> std::process::Output {
     Command::new(binary()).args(arguments).arg("--data-dir").arg(data).output().unwrap()
 }
 
-/// A token over the keys in a folder; without a trust, the platform's.
+/// A token of the deployment itself over the keys in a folder, as its services have them: no client stands behind it, and
+/// it may do whatever its scopes say. Without a trust, the platform's.
 pub(crate) fn token(data: &Path, name: &str, trust: Option<&str>, scopes: &[&str]) -> String {
-    let mut arguments = vec!["client", "create", "--name", name];
-    arguments.extend(trust.iter().flat_map(|it| ["--trust", *it]));
-    arguments.extend(scopes.iter().flat_map(|it| ["--scope", *it]));
-    let output = command(data, &arguments);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let issued: Value = serde_json::from_slice(&output.stdout).unwrap();
-    issued["token"].as_str().unwrap().to_owned()
+    let keys = Keys::open(&data.join("keys"), ISSUER).unwrap();
+    let trust = trust.map(|it| uuid::Uuid::try_parse(it).unwrap());
+    let scopes: Vec<_> = scopes.iter().map(|it| rpc::parse_scope(it).unwrap()).collect();
+    let token = keys.issue(name, trust, &scopes, rpc::now(), chrono::Duration::hours(1)).unwrap();
+    crate::logs::never_logged(&token);
+    token
 }
 
 /// What came back.

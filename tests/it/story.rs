@@ -35,7 +35,7 @@ impl Deployed {
         Self { running: vec![], data: folder(), arguments, environment: vec![], apart: false }
     }
 
-    async fn apart(arguments: Vec<String>) -> Self {
+    pub(crate) async fn apart(arguments: Vec<String>) -> Self {
         let mut deployed = Self { apart: true, ..Self::prepared(arguments) };
         deployed.start().await.unwrap();
         deployed
@@ -183,7 +183,7 @@ pub(crate) async fn feed(deployed: &Deployed, cast: &Cast) -> String {
 }
 
 /// Sixteen weeks of registers; in the last of them a third of the pupils are ill.
-async fn push(deployed: &Deployed, cast: &Cast, feed: &str) {
+pub(crate) async fn push(deployed: &Deployed, cast: &Cast, feed: &str) {
     let vendor = deployed.client(1, &cast.vendor);
     let path = format!("/v1/feeds/{feed}/batches");
     let enrolments: Vec<_> = (0..PUPILS)

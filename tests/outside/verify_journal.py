@@ -2,6 +2,7 @@
 
     verify_journal.py export FILE --key VKEY [--key VKEY]        the lines of `headway journal export`
     verify_journal.py proof FILE --key VKEY                      what `headway journal prove` prints
+    verify_journal.py certificate FILE --key VKEY                the note of a certificate of erasure
     verify_journal.py server URL SERVICE --key VKEY [--since NOTEFILE]
                                                                  a running server; HEADWAY_TOKEN holds a token
 
@@ -190,8 +191,8 @@ class Key:
         self.public = Ed25519PublicKey.from_public_bytes(encoded[1:])
 
 
-def open_note(note, keys):
-    """What a note says, once a pinned key has signed it: origin, size, root."""
+def open_text(note, keys):
+    """The text of a note, once a pinned key has signed it."""
     text, blank, signatures = note.rpartition("\n\n")
     check(blank and signatures.endswith("\n"), "not a signed note")
     text += "\n"
@@ -208,7 +209,12 @@ def open_note(note, keys):
                     raise Refused("the signature of the checkpoint is not valid") from None
                 signed = True
     check(signed, "the checkpoint is not signed by a pinned key")
-    lines = text.split("\n")
+    return text
+
+
+def open_note(note, keys):
+    """What a checkpoint says, once a pinned key has signed it: origin, size, root."""
+    lines = open_text(note, keys).split("\n")
     check(len(lines) >= 4 and re.fullmatch(r"0|[1-9]\d*", lines[1]), "the note does not hold a checkpoint")
     origin, size, root = lines[0], int(lines[1]), base64.b64decode(lines[2], validate=True)
     check(origin in {key.name for key in keys}, f"the checkpoint is of another log: {origin}")
@@ -238,6 +244,17 @@ def check_proof(proof, keys):
     check(index == int(proof["logPosition"]) - 1, "the leaf's index is not that of the event's position")
     check_inclusion(leaf_hash(proof), index, size, hashes(proof), root)
     return size
+
+
+def check_certificate(note, keys):
+    """A certificate of erasure: one fact a line, signed by the keys of the journal it names."""
+    lines = open_text(note, keys).split("\n")
+    check(lines[0] == "headway erasure certificate v1", "the note is no certificate of erasure")
+    facts = dict(it.split(" ", 1) for it in lines[1:-1] if not it.startswith("rows "))
+    check(facts["journal"] in {key.name for key in keys}, f"it is of another journal: {facts['journal']}")
+    rows = [it.split(" ") for it in lines if it.startswith("rows ")]
+    check(rows and all(int(count) > 0 for _, _, count in rows), "nothing was erased")
+    return facts, sum(int(count) for _, _, count in rows)
 
 
 def check_export(lines, keys):
@@ -313,7 +330,7 @@ def check_server(server, keys, since):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, arguments in [("export", ["file"]), ("proof", ["file"]), ("server", ["url", "service"])]:
+    for name, arguments in [("export", ["file"]), ("proof", ["file"]), ("certificate", ["file"]), ("server", ["url", "service"])]:
         command = commands.add_parser(name)
         for argument in arguments:
             command.add_argument(argument)
@@ -331,6 +348,10 @@ def main():
             with open(asked.file, encoding="utf-8") as text:
                 size = check_proof(json.load(text), keys)
             print(f"the event is in the log of size {size}")
+        elif asked.command == "certificate":
+            with open(asked.file, encoding="utf-8") as text:
+                facts, rows = check_certificate(text.read(), keys)
+            print(f"erasure {facts['erasure']} of {rows} rows is certified")
         else:
             since = open(asked.since, encoding="utf-8").read() if asked.since else None
             size = check_server(Server(asked.url, asked.service, os.environ["HEADWAY_TOKEN"]), keys, since)

@@ -5,9 +5,11 @@
 
 mod access;
 mod any;
+mod confine;
 mod open;
 mod promises;
 mod scratch;
+mod scrub;
 
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Result, Sqlite, SqlitePool,
@@ -56,7 +58,8 @@ impl From<Option<Uuid>> for Tenant {
 }
 
 impl Db {
-    /// Begins a transaction that only reads, from one snapshot, across trusts.
+    /// Begins a transaction that only reads, from one snapshot, across trusts: for the platform's own work. What answers a
+    /// request names its tenant by [`Db::read_as`].
     pub async fn read(&self) -> Result<Tx> {
         self.read_as(Tenant::Platform).await
     }
@@ -74,6 +77,11 @@ impl Db {
 
     /// Begins a transaction that may write, across trusts: a group commits operations of several.
     pub async fn begin(&self) -> Result<Tx> {
+        self.begin_as(Tenant::Platform).await
+    }
+
+    /// Begins a transaction that may write what is that tenant's, and sees nothing else.
+    pub async fn begin_as(&self, tenant: Tenant) -> Result<Tx> {
         match self {
             // A deferred SQLite transaction that later writes can fail with SQLITE_BUSY at once; taking the write
             // lock first makes it wait its turn instead.
@@ -81,7 +89,7 @@ impl Db {
                 Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
             }
             Self::Postgres(pool) => {
-                Ok(Tx::Postgres(begin_whole(pool, scoped("BEGIN", Tenant::Platform)).await?))
+                Ok(Tx::Postgres(begin_whole(pool, scoped("BEGIN", tenant)).await?))
             }
         }
     }

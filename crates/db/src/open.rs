@@ -7,7 +7,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{Db, access, promises};
+use crate::{Db, access, confine, promises};
 
 /// False in the build that crash tests must catch; see the feature `no-flush`.
 const FLUSHED: bool = cfg!(not(feature = "no-flush"));
@@ -51,6 +51,16 @@ pub struct Migrations {
     postgres: Vec<Migration>,
     append_only: Vec<&'static str>,
     sealed: Vec<&'static str>,
+    parts: Vec<Part>,
+}
+
+/// A table whose rows are parts of another's and name no trust of their own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) table: &'static str,
+    pub(crate) of: &'static str,
+    /// The column by which both know what they belong to.
+    pub(crate) key: &'static str,
 }
 
 impl Migrations {
@@ -60,6 +70,7 @@ impl Migrations {
             postgres: postgres.iter().cloned().collect(),
             append_only: vec![],
             sealed: vec![],
+            parts: vec![],
         }
     }
 
@@ -81,6 +92,14 @@ impl Migrations {
         self
     }
 
+    /// Tables whose rows belong to the trust of a row of another table: `(table, of, key)`, where both have the column
+    /// `key`. Tables with a `trust_id` are found by themselves.
+    #[must_use]
+    pub fn parts(mut self, parts: &[(&'static str, &'static str, &'static str)]) -> Self {
+        self.parts.extend(parts.iter().map(|&(table, of, key)| Part { table, of, key }));
+        self
+    }
+
     /// Adds those of a shared crate; numbers must not clash.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
@@ -88,6 +107,7 @@ impl Migrations {
         self.postgres.extend(other.postgres);
         self.append_only.extend(other.append_only);
         self.sealed.extend(other.sealed);
+        self.parts.extend(other.parts);
         self
     }
 }
@@ -189,7 +209,9 @@ async fn prepare(
     migrations: Migrations,
     access: Access,
 ) -> Result<Option<String>> {
-    let mut owner = PgConnection::connect_with(connect).await?;
+    // What the owner does to the tables of all trusts, it does as the platform: it is held to the policies too.
+    let connect = connect.clone().options([("headway.tenant", "platform")]);
+    let mut owner = PgConnection::connect_with(&connect).await?;
     // Processes that start together take turns, until the connection is closed.
     sqlx::query("SELECT pg_advisory_lock(7311, hashtext($1))")
         .bind(schema)
@@ -197,8 +219,9 @@ async fn prepare(
         .await?;
     let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
     owner.execute(AssertSqlSafe(create)).await?;
-    let Migrations { postgres, append_only, sealed, .. } = migrations;
+    let Migrations { postgres, append_only, sealed, parts, .. } = migrations;
     Migrator::with_migrations(postgres).run(&mut owner).await.map_err(plainly)?;
+    confine::confine(&mut owner, schema, &parts).await?;
     let role = match access {
         Access::Owner => None,
         Access::Restricted => {

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     middleware::{from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
 };
 use db::Db;
 use metrics_exporter_prometheus::PrometheusHandle;
-use rpc::{Error, Reason, auth::identify, token::Keys};
+use rpc::{
+    Error, Reason,
+    auth::{Authority, identify},
+};
 use tokio::sync::watch;
 use tonic::{body::Body, service::Routes};
 use tower_http::{catch_panic::CatchPanicLayer, decompression::RequestDecompressionLayer};
 
 use crate::{
-    Limits, documents,
+    Limits, asyncapi, documents,
     limits::{Gate, admit, meter},
     openapi, operate,
 };
@@ -38,7 +41,7 @@ pub async fn front(
     parts: Vec<Part>,
     shared: Router,
     grpc: Routes,
-    keys: Keys,
+    authority: Arc<dyn Authority>,
     metrics: PrometheusHandle,
     limits: Limits,
 ) -> Router {
@@ -48,7 +51,7 @@ pub async fn front(
     let grpc = operate::describe(grpc).await.into_axum_router().reset_fallback();
     rest.merge(grpc)
         .merge(operate::routes(Arc::clone(&parts), metrics))
-        .merge(documents::routes(openapi()))
+        .merge(documents::routes(openapi(), asyncapi::asyncapi()))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
@@ -57,7 +60,7 @@ pub async fn front(
         .layer(from_fn_with_state(gate, admit))
         .layer(map_response(harden))
         .layer(from_fn(operate::measure))
-        .layer(from_fn_with_state(keys, identify))
+        .layer(from_fn_with_state(authority, identify))
 }
 
 /// For any path nobody serves, in the caller's own protocol.
@@ -84,9 +87,36 @@ async fn not_allowed(request: Request) -> Error {
     Error::new(Reason::MethodNotAllowed, format!("this path does not take {}", request.method()))
 }
 
+/// What a browser is told of every answer that says nothing stricter of itself. Nothing here is for pages of others: no
+/// answer lets another origin read it (CORS), frame it or load it.
+const GUARDS: [(HeaderName, &str); 8] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
 async fn harden(mut response: Response) -> Response {
+    // gRPC is not for browsers, and its metadata are sent with every answer.
+    let grpc = response.headers().get(header::CONTENT_TYPE);
+    let some = if grpc.is_some_and(|it| it.as_bytes().starts_with(b"application/grpc")) {
+        2
+    } else {
+        GUARDS.len()
+    };
     let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    for (name, value) in GUARDS.into_iter().take(some) {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
     response
 }

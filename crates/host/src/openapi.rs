@@ -1,238 +1,161 @@
 //! OpenAPI 3.1, generated from the contract's descriptors: it cannot say other than what is served.
 
-use std::collections::BTreeSet;
+use prost_reflect::FileDescriptor;
+use rpc::{Reason, methods};
+use serde_json::{Value, json};
 
-use prost_reflect::{EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor};
-use rpc::{Method, Reason, methods, name, scope_name};
-use serde_json::{Map, Value, json};
-
+mod example;
 mod limits;
+mod operation;
+mod own;
+mod refusal;
+pub(crate) mod schema;
 
-/// The document of every RPC that has a REST form.
+use crate::catalogue::Entry;
+use example::Examples;
+use schema::Schemas;
+
+const ABOUT: &str = "REST is the canonical JSON of the same messages that gRPC carries, on the same port. Whatever is \
+    refused is told as a problem document (RFC 9457) with a `reason` of a closed list: /errors. Every POST takes an \
+    Idempotency-Key, so anything may be sent again. Events: /asyncapi.json.";
+
+/// The document of every RPC that has a REST form, and of what the host answers itself.
 pub fn openapi() -> Value {
-    let mut paths = Map::new();
+    let mut paths = own::paths();
     let mut schemas = Schemas::default();
+    let examples = Examples::read();
     for method in methods() {
         let item = paths.entry(method.path.clone()).or_insert_with(|| json!({}));
         if let Some(item) = item.as_object_mut() {
-            item.insert(method.verb.as_str().to_ascii_lowercase(), operation(method, &mut schemas));
+            let verb = method.verb.as_str().to_ascii_lowercase();
+            item.insert(verb, operation::operation(method, &mut schemas, &examples));
         }
     }
+    // Which no operation answers with, but the journal's events hold.
+    for it in journal::event_types().values() {
+        schemas.message(&it.message);
+    }
     schemas.done.insert("Problem".to_owned(), problem());
+    schemas.done.insert("CloudEvent".to_owned(), cloud_event());
     json!({
         "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {
             "title": "Headway",
             "version": env!("CARGO_PKG_VERSION"),
             "summary": "The improvement platform for multi-academy trusts",
+            "description": ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "/", "description": "Where this document comes from"}],
+        "tags": tags(),
         "paths": paths,
+        "webhooks": {"event": webhook()},
         "components": {
             "schemas": schemas.done,
             "headers": limits::definitions(),
-            "responses": limits::responses(),
-            "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-            },
+            "responses": responses(),
+            "examples": refusal::examples(),
+            "securitySchemes": own::security(),
         },
-        "security": [{"token": []}],
+        "security": [{"oauth2": []}, {"token": []}],
     })
 }
 
-fn operation(method: &Method, schemas: &mut Schemas) -> Value {
-    let descriptor = &method.descriptor;
-    let input = descriptor.input();
-    let text = comment(descriptor.path(), &descriptor.parent_service().parent_file());
-    let mut responses = limits::refusals(method.writes());
-    let done = json!({
-        "description": "Done",
-        "headers": limits::headers(),
-        "content": answer(method, schemas),
-    });
-    responses.insert(method.success().as_str().to_owned(), done);
-    let mut operation = json!({
-        "operationId": descriptor.name(),
-        "tags": [descriptor.parent_service().name()],
-        "summary": text,
-        "description": format!("Needs the scope `{}`.", scope_name(method.scope)),
-        "parameters": parameters(method, &input, schemas),
-        "responses": responses,
-    });
-    if let Some(members) = operation.as_object_mut().filter(|_| method.writes()) {
-        members.insert("requestBody".to_owned(), body(method, &input, schemas));
-    }
-    operation
+fn tags() -> Vec<Value> {
+    let services = contract::pool().services().filter(|it| it.full_name().starts_with("headway."));
+    let service = services
+        .map(|it| json!({"name": it.name(), "description": comment(it.path(), &it.parent_file())}));
+    let host = json!({"name": "Host", "description": "Documents, health and metrics."});
+    service.chain([host]).collect()
 }
 
-fn parameters(method: &Method, input: &MessageDescriptor, schemas: &mut Schemas) -> Vec<Value> {
-    let in_path = |field: &FieldDescriptor| method.path.contains(&format!("{{{}}}", field.name()));
-    let query_of_stream =
-        |field: &FieldDescriptor| descriptor_is(method, "PushRecords") && field.name() == "dry_run";
-    let mut parameters = Vec::new();
-    for field in input.fields() {
-        let (place, name) = if in_path(&field) {
-            ("path", field.name())
-        } else if !method.writes() || query_of_stream(&field) {
-            ("query", field.json_name())
-        } else {
-            continue;
-        };
-        parameters.push(json!({
-            "name": name,
-            "in": place,
-            "required": place == "path",
-            "description": comment(field.path(), &field.parent_message().parent_file()),
-            "schema": schemas.field(&field),
-        }));
-    }
-    if method.writes() {
-        parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header", "required": false,
-            "description": "The same key and request give the stored answer, for 24 hours.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        }));
-    }
-    if input.get_field_by_name("expected_version").is_some() {
-        parameters.push(json!({
-            "name": "If-Match", "in": "header", "required": false,
-            "description": "The ETag that was read; stands for `expectedVersion`.",
-            "schema": {"type": "string", "pattern": "^\"[0-9]+\"$"},
-        }));
-    }
-    parameters
-}
-
-fn descriptor_is(method: &Method, rpc: &str) -> bool {
-    method.descriptor.name() == rpc
-}
-
-/// The body a write takes. Streams are named one by one: their REST forms are files and lines, not one message.
-fn body(method: &Method, input: &MessageDescriptor, schemas: &mut Schemas) -> Value {
-    let content = if descriptor_is(method, "ImportEstablishments") {
-        json!({"text/csv": {"schema": {"type": "string"}}})
-    } else if descriptor_is(method, "PushRecords") {
+/// What a webhook's target is sent.
+fn webhook() -> Value {
+    let header = |name: &str, text: &str| {
         json!({
-            "application/json": {"schema": schemas.inline(input, Some(method))},
-            "application/x-ndjson": {"schema": {"type": "string"}},
-            "text/csv": {"schema": {"type": "string"}},
+            "name": name, "in": "header", "required": true, "description": text,
+            "schema": {"type": "string"},
         })
-    } else {
-        json!({"application/json": {"schema": schemas.inline(input, Some(method))}})
     };
-    json!({"required": true, "content": content})
+    json!({"post": {
+        "operationId": "ReceiveEvent",
+        "tags": ["WebhookService"],
+        "summary": "An event of the trust, sent to a webhook's URL",
+        "description": "As Standard Webhooks has it; /asyncapi.json has the form of each type's `data`.",
+        "security": [],
+        "parameters": [
+            header("webhook-id", "The event's id: the same however often it is sent."),
+            header("webhook-timestamp", "When this attempt was made, in Unix seconds."),
+            header("webhook-signature", "`v1,…` (HMAC-SHA256) and `v1a,…` (Ed25519), parted by spaces; two of each while \
+                                         a secret is being replaced."),
+        ],
+        "requestBody": {"required": true, "content": {"application/cloudevents+json": {
+            "schema": {"$ref": "#/components/schemas/CloudEvent"},
+        }}},
+        "responses": {
+            "2XX": {"description": "Taken"},
+            "410": {"description": "Gone: the webhook is switched off"},
+            "default": {"description": "Not taken: sent again, after Retry-After where there is one"},
+        },
+    }})
 }
 
-fn answer(method: &Method, schemas: &mut Schemas) -> Value {
-    if descriptor_is(method, "Subscribe") {
-        json!({"text/event-stream": {"schema": {"type": "string"}}})
-    } else {
-        json!({"application/json": {"schema": schemas.message(&method.descriptor.output())}})
-    }
+/// An event in the form that webhooks and server-sent events have.
+pub(crate) fn cloud_event() -> Value {
+    let text = |text: &str| json!({"type": "string", "description": text});
+    json!({
+        "type": "object",
+        "description": "An event as CloudEvents 1.0, structured JSON.",
+        "required": ["specversion", "id", "source", "type", "time", "datacontenttype", "trustid", "data"],
+        "properties": {
+            "specversion": {"type": "string", "const": "1.0"},
+            "id": text("The event's id."),
+            "source": text("The journal that holds it: `/v1/journals/{service}`."),
+            "type": text("Full name of the event's message."),
+            "subject": text("Its stream, as `kind/id`."),
+            "time": {"type": "string", "format": "date-time", "description": "When it was recorded."},
+            "datacontenttype": {"type": "string", "const": "application/json"},
+            "sequence": text("Its position in the journal, as the reader counts: dense and in commit order."),
+            "trustid": text("The trust whose event it is."),
+            "data": {"type": "object", "description": "The message in its canonical JSON."},
+        },
+    })
 }
 
-/// Schemas of the messages met so far.
-#[derive(Default)]
-struct Schemas {
-    done: Map<String, Value>,
-    begun: BTreeSet<String>,
-}
-
-impl Schemas {
-    fn message(&mut self, message: &MessageDescriptor) -> Value {
-        match message.full_name() {
-            "google.protobuf.Timestamp" => return json!({"type": "string", "format": "date-time"}),
-            "google.protobuf.Struct" => return json!({"type": "object"}),
-            _ => {}
-        }
-        let key = component(message.full_name());
-        if self.begun.insert(key.clone()) {
-            let schema = self.inline(message, None);
-            self.done.insert(key.clone(), schema);
-        }
-        json!({"$ref": format!("#/components/schemas/{key}")})
-    }
-
-    /// A message's schema in place, without the fields that are in the method's path.
-    fn inline(&mut self, message: &MessageDescriptor, method: Option<&Method>) -> Value {
-        let in_path = |field: &FieldDescriptor| {
-            method.is_some_and(|it| it.path.contains(&format!("{{{}}}", field.name())))
-        };
-        let mut properties = Map::new();
-        for field in message.fields().filter(|it| !in_path(it)) {
-            let mut schema = self.field(&field);
-            let text = comment(field.path(), &field.parent_message().parent_file());
-            if let Some(members) = schema.as_object_mut().filter(|_| !text.is_empty()) {
-                members.insert("description".to_owned(), text.into());
-            }
-            properties.insert(field.json_name().to_owned(), schema);
-        }
-        json!({
-            "type": "object",
-            "description": comment(message.path(), &message.parent_file()),
-            "properties": properties,
-            "additionalProperties": false,
-        })
-    }
-
-    fn field(&mut self, field: &FieldDescriptor) -> Value {
-        if let Kind::Message(entry) = field.kind()
-            && field.is_map()
-        {
-            let value = self.field(&entry.map_entry_value_field());
-            return json!({"type": "object", "additionalProperties": value});
-        }
-        let item = match field.kind() {
-            Kind::Message(message) => self.message(&message),
-            Kind::Enum(kind) => self.choice(&kind),
-            Kind::String => json!({"type": "string"}),
-            Kind::Bytes => json!({"type": "string", "contentEncoding": "base64"}),
-            Kind::Bool => json!({"type": "boolean"}),
-            Kind::Double | Kind::Float => json!({"type": "number"}),
-            Kind::Uint64 | Kind::Fixed64 => json!({"type": "string", "pattern": "^[0-9]{1,19}$"}),
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
-                json!({"type": "string", "pattern": "^-?[0-9]{1,18}$"})
-            }
-            Kind::Uint32 | Kind::Fixed32 => {
-                json!({"type": "integer", "minimum": 0, "maximum": u32::MAX})
-            }
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
-                json!({"type": "integer", "minimum": i32::MIN, "maximum": i32::MAX})
-            }
-        };
-        if field.is_list() { json!({"type": "array", "items": item}) } else { item }
-    }
-
-    fn choice(&mut self, kind: &EnumDescriptor) -> Value {
-        let key = component(kind.full_name());
-        if self.begun.insert(key.clone()) {
-            let names: Vec<_> = kind.values().map(|it| it.name().to_owned()).collect();
-            let text = comment(kind.path(), &kind.parent_file());
-            self.done
-                .insert(key.clone(), json!({"type": "string", "enum": names, "description": text}));
-        }
-        json!({"$ref": format!("#/components/schemas/{key}")})
-    }
-}
-
-/// `headway.registry.v1.Trust` is the component `registry.Trust`.
-fn component(full_name: &str) -> String {
-    full_name.strip_prefix("headway.").unwrap_or(full_name).replace(".v1.", ".")
+/// Answers that do not depend on the operation.
+fn responses() -> Value {
+    let named =
+        [Reason::Unauthenticated, Reason::ScopeMissing, Reason::NotFound, Reason::RateLimited];
+    let answer = |reason: Reason| {
+        let entry = Entry::of(reason);
+        let problem = json!({
+            "description": entry.meaning,
+            "headers": limits::headers(reason == Reason::RateLimited),
+            "content": {"application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "example": entry.problem(),
+            }},
+        });
+        (format!("{reason:?}"), problem)
+    };
+    Value::Object(named.into_iter().map(answer).collect())
 }
 
 fn problem() -> Value {
-    let reasons: Vec<_> = (1..200).filter_map(|it| Reason::try_from(it).ok()).map(name).collect();
+    let reasons: Vec<_> = Entry::all().map(|it| it.name()).collect();
     json!({
         "type": "object",
+        "description": "What went wrong (RFC 9457).",
         "required": ["type", "title", "status", "detail", "reason", "errors", "requestId"],
         "properties": {
-            "type": {"type": "string", "format": "uri-reference"},
+            "type": {"type": "string", "format": "uri-reference", "description": "Where the reason is explained."},
             "title": {"type": "string"},
             "status": {"type": "integer"},
-            "detail": {"type": "string"},
+            "detail": {"type": "string", "description": "What went wrong this time."},
             "reason": {"type": "string", "enum": reasons},
-            "requestId": {"type": "string", "format": "uuid"},
-            "errors": {"type": "array", "items": {
+            "requestId": {"type": "string", "format": "uuid", "description": "To be quoted when it is reported."},
+            "errors": {"type": "array", "description": "Every field that is wrong.", "items": {
                 "type": "object",
                 "required": ["pointer", "code", "detail", "accepted"],
                 "properties": {

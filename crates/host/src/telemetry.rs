@@ -1,6 +1,9 @@
 //! Logs and metrics. Logs never hold bodies, headers, tokens or identifiers of people.
 
-use std::io;
+use std::{
+    io,
+    panic::{self, PanicHookInfo},
+};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
@@ -19,7 +22,15 @@ pub fn start_logs(filter: &str, json: bool) -> io::Result<()> {
     } else {
         registry.with(layer.with_target(false)).try_init()
     };
-    started.map_err(io::Error::other)
+    started.map_err(io::Error::other)?;
+    panic::set_hook(Box::new(tell_panic));
+    Ok(())
+}
+
+/// A panic is told by its place alone: its message may hold whatever was in hand.
+fn tell_panic(panicked: &PanicHookInfo<'_>) {
+    let place = panicked.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "panicked");
 }
 
 /// Starts keeping metrics; the handle renders them.

@@ -8,9 +8,11 @@ mod aggregate;
 mod answer;
 mod append;
 mod as_of;
+mod cloud;
 mod command;
 mod compare;
 mod described;
+mod erase;
 mod event;
 mod follow;
 mod gather;
@@ -49,7 +51,9 @@ pub use aggregate::{Aggregate, Decision};
 use group::Log;
 
 pub use as_of::{AsOf, Of};
+pub use cloud::cloud_event;
 pub use compare::{Comparison, Difference};
+pub use erase::ErasedText;
 pub use event::{Draft, Recorded};
 pub use follow::{
     Carrier, Events, Follower, Handler, Held, Leases, ParkedStream, Source, partition,
@@ -69,6 +73,7 @@ pub fn migrations() -> Migrations {
     Migrations::new(&sqlx::migrate!("migrations/sqlite"), &sqlx::migrate!("migrations/postgres"))
         .append_only(&["checkpoint", "event", "event_type", "journal_node"])
         .sealed(&["event"])
+        .parts(&[("event_subject", "event", "position")])
 }
 
 /// Turns events into a service's state tables: live, within the writing transaction, and again on rebuild.
@@ -88,6 +93,12 @@ pub trait Projection: Send + Sync + 'static {
 
     /// Writes what events change, in their order. A type it does not know is an error: skipping one would lose state.
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>>;
+
+    /// Removes all rows that a stream's events made and that hold texts of it, so that they can be projected again without
+    /// a text that was erased; false where no table holds any.
+    fn clear<'t>(&'t self, _tx: &'t mut Tx, _stream: &'t str) -> BoxFuture<'t, Result<bool>> {
+        Box::pin(async { Ok(false) })
+    }
 }
 
 /// Where and when an event was recorded.

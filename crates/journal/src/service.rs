@@ -8,19 +8,24 @@ use axum::{
     response::{IntoResponse, Response, Sse, sse},
 };
 use contract::journal::{
-    Checkpoint, ConsistencyProof, Event, GetCheckpointRequest, GetConsistencyProofRequest,
-    GetInclusionProofRequest, InclusionProof, ListCheckpointKeysRequest,
-    ListCheckpointKeysResponse, ListEventsRequest, ListEventsResponse, ListParkedRequest,
-    ListParkedResponse, ReplayParkedRequest, ReplayParkedResponse, SkipParkedRequest,
-    SkipParkedResponse, SubscribeRequest,
+    Checkpoint, ConsistencyProof, EraseTextRequest, EraseTextResponse, Event, FindTextsRequest,
+    FindTextsResponse, GetCheckpointRequest, GetConsistencyProofRequest, GetInclusionProofRequest,
+    InclusionProof, ListCheckpointKeysRequest, ListCheckpointKeysResponse, ListEventsRequest,
+    ListEventsResponse, ListParkedRequest, ListParkedResponse, ReplayParkedRequest,
+    ReplayParkedResponse, SkipParkedRequest, SkipParkedResponse, SubscribeRequest,
     journal_service_server::{self as server, JournalServiceServer},
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
-use prost_reflect::DynamicMessage;
 use rpc::{Ctx, Error, Fault, Reach, Reason, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::{Journal, Recorded, list, listing, read::head, tail};
+use crate::{
+    Journal, Recorded,
+    cloud::{cloud_event, render},
+    list, listing,
+    read::head,
+    tail,
+};
 
 const NAME: &str = "headway.journal.v1.JournalService";
 
@@ -57,8 +62,9 @@ impl Journals {
         ctx: &Ctx,
         request: ListEventsRequest,
     ) -> Result<ListEventsResponse> {
+        ctx.every_school()?;
         let journal = self.of(&request.service)?;
-        let mut tx = journal.log.db.read_as(ctx.own_trust().into()).await?;
+        let mut tx = journal.log.db.read_as(ctx.tenant()).await?;
         let head = head(&mut tx, ctx.own_trust()).await?;
         let (query, size) = listing::read(ctx, &request, head)?;
         let recorded = list(&mut tx, &query, size).await?;
@@ -83,6 +89,8 @@ rpc::doors! {
         ListParked => list_parked(ListParkedRequest) -> ListParkedResponse;
         ReplayParked => replay_parked(ReplayParkedRequest) -> ReplayParkedResponse;
         SkipParked => skip_parked(SkipParkedRequest) -> SkipParkedResponse;
+        FindTexts => find_texts(FindTextsRequest) -> FindTextsResponse;
+        EraseText => erase_text(EraseTextRequest) -> EraseTextResponse;
     }
     also {
         type SubscribeStream = BoxStream<'static, Result<Event, tonic::Status>>;
@@ -92,6 +100,7 @@ rpc::doors! {
             request: tonic::Request<SubscribeRequest>,
         ) -> Result<tonic::Response<Self::SubscribeStream>, tonic::Status> {
             let ctx = rpc::door::enter(rpc::method(NAME, "Subscribe"), &request)?;
+            ctx.every_school()?;
             let request = request.into_inner();
             let journal = self.of(&request.service)?.clone();
             let reach = ctx.caller.reach;
@@ -127,7 +136,8 @@ fn position(pointer: &str, after: u64, head: i64) -> Result<i64> {
 /// An event as a caller of that reach sees it: a trust counts positions of its own.
 pub(crate) fn show(event: &Recorded, reach: Reach, rendered: bool) -> Result<Event> {
     let rendered = if rendered {
-        Some(serde_json::from_value(render(event)?).map_err(Error::internal)?)
+        let rendered = render(&event.kind, &event.data)?;
+        Some(serde_json::from_value(rendered).map_err(Error::internal)?)
     } else {
         None
     };
@@ -165,20 +175,11 @@ impl TryFrom<&Recorded> for Event {
     }
 }
 
-/// The event's message as canonical JSON, from the contract's descriptors.
-fn render(event: &Recorded) -> Result<Value> {
-    let message = contract::pool()
-        .get_message_by_name(&event.kind)
-        .ok_or_else(|| Error::internal(format!("no message {} in the contract", event.kind)))?;
-    let message =
-        DynamicMessage::decode(message, event.data.as_slice()).map_err(Error::internal)?;
-    serde_json::to_value(message).map_err(Error::internal)
-}
-
 /// `Subscribe` as server-sent events: `CloudEvents` 1.0 in JSON, the position as the event's id.
 async fn sse(journals: Journals, mut request: Request) -> Result<Response> {
     let method = rpc::method(NAME, "Subscribe");
     let ctx = Ctx::enter(request.extensions().get::<rpc::Caller>(), method)?;
+    ctx.every_school()?;
     let path = rpc::rest::path_values(&mut request).await?;
     let service = path.into_iter().find(|(name, _)| name == "service").map(|it| it.1);
     let journal = journals.of(&service.unwrap_or_default())?.clone();
@@ -191,9 +192,9 @@ async fn sse(journals: Journals, mut request: Request) -> Result<Response> {
     })?;
     let reach = ctx.caller.reach;
     let stream = subscribe(journal, ctx.own_trust(), after).await?;
-    let source = format!("/v1/journals/{}", path_service(request.uri().path()));
+    let service = path_service(request.uri().path()).to_owned();
     let stream = stream
-        .map(move |it| it.and_then(|it| cloud_event(&it, reach, &source)))
+        .map(move |it| it.and_then(|it| server_sent(&it, reach, &service)))
         // The stream ends where it fails; the reader comes back with Last-Event-ID.
         .take_while(|it| futures::future::ready(it.is_ok()))
         .filter_map(|it| futures::future::ready(it.ok()))
@@ -205,19 +206,8 @@ fn path_service(path: &str) -> &str {
     path.split('/').nth(3).unwrap_or_default()
 }
 
-fn cloud_event(event: &Recorded, reach: Reach, source: &str) -> Result<sse::Event> {
+fn server_sent(event: &Recorded, reach: Reach, service: &str) -> Result<sse::Event> {
     let shown = show(event, reach, false)?;
-    let body = json!({
-        "specversion": "1.0",
-        "id": shown.event_id,
-        "source": source,
-        "type": shown.r#type,
-        "subject": shown.stream,
-        "time": event.recorded_at,
-        "datacontenttype": "application/json",
-        "sequence": shown.position.to_string(),
-        "trustid": shown.trust_id,
-        "data": render(event)?,
-    });
+    let body = cloud_event(&shown, service)?;
     Ok(sse::Event::default().id(shown.position.to_string()).event("event").data(body.to_string()))
 }

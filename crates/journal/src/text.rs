@@ -32,6 +32,11 @@ impl Text {
         TextCommitment { text_id: self.id.to_string(), sha256: self.hash().to_vec() }
     }
 
+    /// By what it is found beside the log.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
     fn hash(&self) -> [u8; 32] {
         Sha256::new_with_prefix(self.salt).chain_update(&self.body).finalize().into()
     }
@@ -86,8 +91,16 @@ pub async fn load(tx: &mut Tx, events: &mut [Recorded]) -> Result<()> {
     Ok(())
 }
 
+/// What a text says; nothing once it is erased.
+pub async fn body(tx: &mut Tx, text_id: Uuid) -> Result<Option<String>> {
+    Ok(on!(tx, |c| sqlx::query_scalar("SELECT body FROM text WHERE text_id = $1")
+        .bind(text_id)
+        .fetch_optional(c)
+        .await)?)
+}
+
 /// The texts an event commits to, wherever in its message.
-fn committed(event: &Recorded) -> Result<Vec<Uuid>> {
+pub(crate) fn committed(event: &Recorded) -> Result<Vec<Uuid>> {
     let message = contract::pool()
         .get_message_by_name(&event.kind)
         .ok_or_else(|| Error::internal(format!("no message {} in the contract", event.kind)))?;
@@ -104,7 +117,7 @@ fn committed(event: &Recorded) -> Result<Vec<Uuid>> {
 /// Messages within messages that are looked into; events nest less.
 const DEPTH: usize = 8;
 
-fn may_commit(message: &MessageDescriptor, depth: usize) -> bool {
+pub(crate) fn may_commit(message: &MessageDescriptor, depth: usize) -> bool {
     message.full_name() == TextCommitment::full_name()
         || depth < DEPTH
             && message.fields().any(|field| {

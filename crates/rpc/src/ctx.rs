@@ -1,12 +1,13 @@
 //! Who calls, when, and where new ids come from: the one place clock and randomness enter.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 pub use contract::common::Scope;
+use contract::intelligence::RecordKind;
 use uuid::Uuid;
 
-use crate::{Error, Method, Reason, Result};
+use crate::{Asked, Error, Method, Permit, Person, Reason, Result};
 
 tokio::task_local! {
     /// The id of the request this task serves, for error documents and logs.
@@ -31,7 +32,7 @@ pub fn now() -> DateTime<Utc> {
 }
 
 /// Whose data a credential reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// Every trust: those who run the platform, and its services.
     Platform,
@@ -44,9 +45,24 @@ pub struct Caller {
     pub client_id: String,
     pub reach: Reach,
     pub scopes: BTreeSet<i32>,
+    /// What the scopes apply to.
+    pub permit: Arc<Permit>,
+    /// Set where the caller is a person, not a client.
+    pub person: Option<Arc<Person>>,
 }
 
 impl Caller {
+    /// A caller whose scopes apply to all within its reach: a service, or whoever runs the platform.
+    pub fn whole(
+        client_id: impl Into<String>,
+        reach: Reach,
+        scopes: impl IntoIterator<Item = Scope>,
+    ) -> Self {
+        let scopes = scopes.into_iter().map(i32::from).collect();
+        let (client_id, permit) = (client_id.into(), Arc::new(Permit::Whole));
+        Self { client_id, reach, scopes, permit, person: None }
+    }
+
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&i32::from(scope))
     }
@@ -64,6 +80,8 @@ pub struct Idempotency {
 #[derive(Clone, Debug)]
 pub struct Ctx {
     pub caller: Caller,
+    /// Of the RPC in hand.
+    pub scope: Scope,
     pub now: DateTime<Utc>,
     pub request_id: Uuid,
     pub idempotency: Option<Idempotency>,
@@ -83,18 +101,26 @@ impl Ctx {
                 format!("the credential lacks the scope {}", scope_name(method.scope)),
             ));
         }
+        // Every client has its own clients and grants to read: those RPCs tell its own from others'.
+        if method.scope != Scope::AccessRead {
+            caller.permit.demand(method.scope, &Asked::default())?;
+        }
         let request_id = Some(request_id()).filter(|it| !it.is_nil()).unwrap_or_else(new_id);
-        Ok(Self { caller: caller.clone(), now: now(), request_id, idempotency: None, cause: None })
+        Ok(Self {
+            caller: caller.clone(),
+            scope: method.scope,
+            now: now(),
+            request_id,
+            idempotency: None,
+            cause: None,
+        })
     }
 
     /// The context of something a service does by itself.
     pub fn system(service: &str) -> Self {
-        let caller = Caller {
-            client_id: service.to_owned(),
-            reach: Reach::Platform,
-            scopes: all_scopes().map(i32::from).collect(),
-        };
-        Self { caller, now: now(), request_id: new_id(), idempotency: None, cause: None }
+        let caller = Caller::whole(service, Reach::Platform, all_scopes());
+        let scope = Scope::Unspecified;
+        Self { caller, scope, now: now(), request_id: new_id(), idempotency: None, cause: None }
     }
 
     /// Refuses a trust that is not the caller's as if it did not exist.
@@ -112,6 +138,51 @@ impl Ctx {
             Reach::Platform => None,
             Reach::Trust(trust_id) => Some(trust_id),
         }
+    }
+
+    /// Whose rows a database may show to this caller, whatever is asked of it.
+    pub fn tenant(&self) -> db::Tenant {
+        self.own_trust().into()
+    }
+
+    /// Refuses a school of the caller's own trust that no grant covers. Ask [`Ctx::within`] first.
+    pub fn school(&self, school_id: Uuid, urn: &str) -> Result<()> {
+        self.granted(&Asked { school: Some((school_id, urn)), ..Asked::default() })
+    }
+
+    /// Refuses a kind of records that no grant covers, of whichever schools.
+    pub fn kind(&self, kind: RecordKind) -> Result<()> {
+        self.granted(&Asked { kind: Some(kind), ..Asked::default() })
+    }
+
+    /// Refuses rows about single pupils or staff where no grant includes them.
+    pub fn named(&self) -> Result<()> {
+        self.granted(&Asked { named: true, ..Asked::default() })
+    }
+
+    /// Refuses what no one grant covers as a whole: a kind of records of a school, with or without individuals.
+    pub fn granted(&self, asked: &Asked<'_>) -> Result<()> {
+        self.caller.permit.demand(self.scope, asked)
+    }
+
+    /// The schools to which lists are narrowed; none when the caller may see every school within its reach.
+    pub fn schools(&self) -> Option<BTreeSet<Uuid>> {
+        self.caller.permit.schools(self.scope, &Asked::default())
+    }
+
+    /// Whether a school is among those to which lists are narrowed.
+    pub fn sees(&self, school_id: Uuid) -> bool {
+        self.schools().is_none_or(|it| it.contains(&school_id))
+    }
+
+    /// Refuses a caller whose grants are not of every school, where what is asked cannot be divided by schools.
+    pub fn every_school(&self) -> Result<()> {
+        self.caller.permit.demand_every_school(self.scope, &Asked::default())
+    }
+
+    /// What the caller was given what is asked for; nothing where no trust gave it.
+    pub fn purpose(&self, asked: &Asked<'_>) -> Option<&str> {
+        self.caller.permit.purpose(self.scope, asked)
     }
 
     /// Today in England.

@@ -118,6 +118,7 @@ impl Error {
             Reason::IdempotencyInFlight
             | Reason::Overloaded
             | Reason::RateLimited
+            | Reason::RequestTimedOut
             | Reason::Unavailable => Some(Duration::from_secs(1)),
             Reason::StorageFull => Some(Duration::from_mins(1)),
             _ => None,
@@ -163,9 +164,12 @@ pub fn status(reason: Reason) -> StatusCode {
         | R::PageTokenInvalid
         | R::ColumnMissing
         | R::FileMalformed
-        | R::PupilUnknown => StatusCode::BAD_REQUEST,
+        | R::PupilUnknown
+        | R::PersonErased
+        | R::RetentionPassed
+        | R::WebhookTargetRefused => StatusCode::BAD_REQUEST,
         R::Unauthenticated => StatusCode::UNAUTHORIZED,
-        R::ScopeMissing => StatusCode::FORBIDDEN,
+        R::ScopeMissing | R::GrantMissing => StatusCode::FORBIDDEN,
         R::NotFound | R::PathUnknown | R::SchoolUnknown => StatusCode::NOT_FOUND,
         R::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         R::AlreadyExists
@@ -175,7 +179,9 @@ pub fn status(reason: Reason) -> StatusCode {
         | R::SchoolClosed
         | R::RemovalUnconfirmed
         | R::PupilsConflict
-        | R::SnapshotIncomplete => StatusCode::CONFLICT,
+        | R::LegalHold
+        | R::SnapshotIncomplete
+        | R::WebhookLimit => StatusCode::CONFLICT,
         R::ChangesGone => StatusCode::GONE,
         R::VersionStale => StatusCode::PRECONDITION_FAILED,
         R::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -184,7 +190,11 @@ pub fn status(reason: Reason) -> StatusCode {
         R::MediaTypeUnsupported | R::EncodingUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         R::Overloaded | R::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         R::BodyStalled => StatusCode::REQUEST_TIMEOUT,
-        R::Unavailable | R::StorageFull | R::JournalDamaged => StatusCode::SERVICE_UNAVAILABLE,
+        R::HeadersTooMany => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        R::QueryTooLong => StatusCode::URI_TOO_LONG,
+        R::Unavailable | R::StorageFull | R::JournalDamaged | R::RequestTimedOut => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         R::NotOffered => StatusCode::NOT_IMPLEMENTED,
     }
 }
@@ -195,14 +205,20 @@ pub fn code(reason: Reason) -> tonic::Code {
     match reason {
         Reason::AlreadyExists => Code::AlreadyExists,
         Reason::IdempotencyInFlight | Reason::VersionStale => Code::Aborted,
-        Reason::BodyTooLarge | Reason::Overloaded | Reason::RateLimited => Code::ResourceExhausted,
-        Reason::BodyStalled => Code::DeadlineExceeded,
+        Reason::BodyTooLarge
+        | Reason::HeadersTooMany
+        | Reason::QueryTooLong
+        | Reason::Overloaded
+        | Reason::RateLimited => Code::ResourceExhausted,
+        Reason::BodyStalled | Reason::RequestTimedOut => Code::DeadlineExceeded,
         Reason::TransitionNotAllowed
         | Reason::GateNotMet
         | Reason::SchoolClosed
         | Reason::RemovalUnconfirmed
         | Reason::PupilsConflict
+        | Reason::LegalHold
         | Reason::SnapshotIncomplete
+        | Reason::WebhookLimit
         | Reason::VersionMissing => Code::FailedPrecondition,
         Reason::MethodNotAllowed | Reason::PathUnknown | Reason::NotOffered => Code::Unimplemented,
         Reason::JournalDamaged => Code::DataLoss,

@@ -22,6 +22,11 @@ impl Method {
         self.verb != Verb::GET
     }
 
+    /// Whether its message is the body, over REST, rather than the query.
+    pub fn has_body(&self) -> bool {
+        self.writes() && self.verb != Verb::DELETE
+    }
+
     /// The status of success over REST.
     pub fn success(&self) -> StatusCode {
         let name = self.descriptor.name();

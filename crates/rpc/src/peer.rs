@@ -1,8 +1,17 @@
 //! Channels to other services: in this process or across the network, the caller cannot tell.
 
-use http::{HeaderValue, Request, header};
-use tonic::{Status, body::Body, service::Routes, transport::Endpoint};
-use tower::{ServiceExt, util::BoxCloneSyncService};
+use std::io;
+
+use http::{HeaderValue, Request, Uri, header, uri::Scheme};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tonic::{
+    Status,
+    body::Body,
+    service::Routes,
+    transport::{Channel, Endpoint},
+};
+use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 
 use crate::{Caller, Error, Result};
 
@@ -18,13 +27,13 @@ pub fn near(routes: Routes, caller: Caller) -> Peer {
     }))
 }
 
-/// A channel to services at a URL; every call carries the token `token` gives.
+/// A channel to services at a URL; every call carries the token `token` gives. To `https` it is `tls` that greets them.
 pub fn far(
     url: &str,
+    tls: Option<tls::Client>,
     token: impl Fn() -> Result<String> + Clone + Send + Sync + 'static,
 ) -> Result<Peer> {
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(Error::internal)?;
-    let channel = endpoint.connect_lazy().map_err(|error: tonic::transport::Error| {
+    let channel = channel(url, tls)?.map_err(|error: tonic::transport::Error| {
         Status::unavailable(format!("the peer does not answer: {error}"))
     });
     Ok(BoxCloneSyncService::new(channel.map_request(move |mut request: Request<Body>| {
@@ -34,5 +43,32 @@ pub fn far(
             request.headers_mut().insert(header::AUTHORIZATION, bearer);
         }
         request
+    })))
+}
+
+/// Connected when first used, and again when the connection is lost; with whatever certificates hold by then.
+fn channel(url: &str, tls: Option<tls::Client>) -> Result<Channel> {
+    let uri: Uri = url.parse().map_err(Error::internal)?;
+    if uri.scheme() != Some(&Scheme::HTTPS) {
+        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(Error::internal)?;
+        return Ok(endpoint.connect_lazy());
+    }
+    let tls = tls.ok_or_else(|| {
+        Error::internal(format!(
+            "{url}: services call each other over TLS with certificates: set [tls] with peers_ca"
+        ))
+    })?;
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = uri.port_u16().unwrap_or(443);
+    let plain = format!("http://{}", uri.authority().map_or("", |it| it.as_str()));
+    let endpoint = Endpoint::from_shared(plain).map_err(Error::internal)?;
+    // What is sent is HTTP/2 either way; the connector is where the bytes become secret.
+    Ok(endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
+        let (tls, host) = (tls.clone(), host.clone());
+        async move {
+            let stream = TcpStream::connect((host.as_str(), port)).await?;
+            stream.set_nodelay(true)?;
+            Ok::<_, io::Error>(TokioIo::new(tls.connect(&host, stream).await?))
+        }
     })))
 }

@@ -31,9 +31,10 @@ where
     let mut ctx = Ctx::enter(request.extensions().get::<Caller>(), method)?;
     let input = method.descriptor.input();
     let path = path_values(&mut request).await?;
+    of_own_trust(&ctx, &path)?;
     let if_match = if_match(request.headers())?;
     let key = request.headers().get("idempotency-key").cloned();
-    let mut members = if method.writes() {
+    let mut members = if method.has_body() {
         json_body(request).await?
     } else {
         query_values(request.uri(), &input)?
@@ -52,6 +53,19 @@ where
     let message: M = parse(&input, &Value::Object(members))?;
     ctx.idempotency = idempotency(method, key.as_ref().map(HeaderValue::as_bytes), &message)?;
     Ok((ctx, message))
+}
+
+/// Refuses a path under another trust before anything else is read, whatever else is wrong with the request.
+fn of_own_trust(ctx: &Ctx, path: &[(String, String)]) -> Result<()> {
+    let Some((_, trust_id)) = path.iter().find(|(name, _)| name == "trustId") else {
+        return Ok(());
+    };
+    let absent = || Error::not_found("trust", trust_id);
+    match uuid::Uuid::try_parse(trust_id) {
+        Ok(trust_id) => ctx.within(trust_id),
+        Err(_) if ctx.own_trust().is_some() => Err(absent()),
+        Err(_) => Ok(()),
+    }
 }
 
 /// Turns JSON into a message, or says all that is wrong with it.

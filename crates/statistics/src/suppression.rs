@@ -29,6 +29,7 @@ mod tests {
 
     use super::*;
 
+    /// threat: T-SMALL-NUMBERS
     #[test]
     fn small_parts_and_what_would_reveal_them_are_hidden() {
         #[track_caller]
@@ -49,6 +50,7 @@ mod tests {
     }
 
     proptest! {
+        /// threat: T-SMALL-NUMBERS
         #[test]
         fn nothing_small_can_be_had_by_subtraction(people in prop::collection::vec(0u32..40, 0..15)) {
             let hidden = suppressed(&people, 5);

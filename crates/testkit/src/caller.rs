@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode},
 };
 use http_body_util::BodyExt;
-use rpc::{Peer, REQUEST_ID, Reach, Scope};
+use rpc::{Allowance, Peer, Permit, REQUEST_ID, Reach, Scope};
 use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -36,8 +36,14 @@ impl Caller {
     }
 
     pub fn new(client_id: &str, reach: Reach, scopes: impl IntoIterator<Item = Scope>) -> Self {
-        let scopes: BTreeSet<i32> = scopes.into_iter().map(i32::from).collect();
-        Self(rpc::Caller { client_id: client_id.to_owned(), reach, scopes })
+        Self(rpc::Caller::whole(client_id, reach, scopes))
+    }
+
+    /// The same caller by these grants alone, as if a trust had given no others.
+    #[must_use]
+    pub fn granted(mut self, allowances: impl IntoIterator<Item = Allowance>) -> Self {
+        self.0.permit = Arc::new(Permit::Granted(allowances.into_iter().collect()));
+        self
     }
 
     #[must_use]

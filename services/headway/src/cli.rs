@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    command::{bench, client, demo, import, journal, serve},
+    command::{bench, client, demo, import, journal, keys, pseudonyms, serve},
     config::{Overrides, Service},
 };
 
@@ -36,7 +36,8 @@ enum Command {
         /// Address to listen on; port 0 takes a free one
         #[arg(long, env = "HEADWAY_LISTEN", value_name = "ADDR")]
         listen: Option<SocketAddr>,
-        /// Print one JSON line once ready: url, trustId, urn, feedId, vendor, admin
+        /// Print one JSON line once ready: url, trustId, urn, feedId; vendor and admin, each with client id, secret and
+        /// a token of an hour
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -45,12 +46,18 @@ enum Command {
     /// Bring files in
     #[command(subcommand)]
     Import(Import),
-    /// Manage credentials
+    /// Manage clients and their secrets
     #[command(subcommand)]
-    Client(Client),
+    Client(client::Client),
+    /// Manage the keys that sign tokens
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Examine the journals
     #[command(subcommand)]
     Journal(Journal),
+    /// The keys that ids of pupils and staff are hashed with
+    #[command(subcommand)]
+    Pseudonyms(pseudonyms::Command),
     /// Measure this machine
     #[command(subcommand)]
     Bench(Bench),
@@ -66,27 +73,6 @@ enum Import {
     },
     /// Files of records into a feed of a running server; fails when any is rejected
     Records(import::Plan),
-}
-
-#[derive(Debug, Subcommand)]
-enum Client {
-    /// Issue a token; it is shown once and not kept
-    Create {
-        /// Who will hold it, for example the vendor's name
-        #[arg(long)]
-        name: String,
-        /// The trust it is confined to; without one it reaches the whole platform
-        #[arg(long, value_name = "ID")]
-        trust: Option<uuid::Uuid>,
-        /// What it may do, for example records:write; repeat for more
-        #[arg(long, required = true, value_name = "SCOPE", value_parser = client::scope)]
-        scope: Vec<rpc::Scope>,
-        /// How long it holds
-        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=366))]
-        days: u16,
-        #[command(flatten)]
-        settings: Overrides,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -249,6 +235,9 @@ enum Bench {
         /// Pushed at the same time
         #[arg(long, default_value_t = 8)]
         callers: u32,
+        /// Measure what authentication, authorisation and tenancy cost: rounds with and without them, in turn
+        #[arg(long, value_name = "ROUNDS")]
+        access: Option<u32>,
         /// PostgreSQL to use instead of SQLite files in a temporary folder
         #[arg(long, value_name = "URL")]
         database_url: Option<String>,
@@ -310,9 +299,8 @@ impl Cli {
                 import::gias(&settings, &file).await
             }
             Command::Import(Import::Records(plan)) => import::records(plan).await,
-            Command::Client(Client::Create { name, trust, scope, days, settings }) => {
-                client::create(&settings, &name, trust, &scope, days)
-            }
+            Command::Client(client) => client.run().await,
+            Command::Keys(keys) => keys.run(),
             Command::Journal(Journal::Rebuild { service, in_place, accept, settings }) => {
                 let way =
                     if in_place { journal::Way::InPlace { accept } } else { journal::Way::Beside };
@@ -339,6 +327,7 @@ impl Cli {
             Command::Journal(Journal::Parked(Parked::Skip { which, position, settings })) => {
                 journal::parked::skip(&settings, which, position).await
             }
+            Command::Pseudonyms(command) => pseudonyms::run(command).await,
             Command::Bench(bench) => bench.run().await,
         }
     }
@@ -361,8 +350,8 @@ impl Bench {
                 bench::journal::run(plan).await
             }
             Self::Ingest(plan) => bench::ingest::run(plan).await,
-            Self::Register { registers, callers, database_url } => {
-                bench::register(registers, callers, database_url).await
+            Self::Register { registers, callers, access, database_url } => {
+                bench::register::run(registers, callers, access, database_url).await
             }
             Self::Order { seconds, database_url, plain } => {
                 bench::order::audit(seconds, database_url, plain).await

@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use host::Limits;
 use journal::proof::Settings;
@@ -42,6 +42,7 @@ pub struct Config {
     pub database_url: Option<String>,
     pub nats_url: Option<String>,
     pub keys_dir: Option<PathBuf>,
+    pub public_url: Option<String>,
     pub connections: u32,
     pub log: String,
     pub log_json: bool,
@@ -49,7 +50,17 @@ pub struct Config {
     pub ingest: Ingest,
     pub journal: Proof,
     pub board: Board,
+    pub webhooks: Webhooks,
     pub limits: Limits,
+    pub tls: Tls,
+    pub access: AccessSettings,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessSettings {
+    pub loopback_issuers: bool,
+    pub demonstration_issuer: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -98,11 +109,48 @@ pub struct Peers {
     pub improvement: Option<String>,
 }
 
+/// Where the certificates are; docs/tls.md.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub peers_ca: Option<PathBuf>,
+}
+
+impl Tls {
+    /// The files, where the port is to speak TLS.
+    pub(crate) fn files(&self) -> Result<Option<tls::Files>> {
+        match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => Ok(Some(tls::Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                peers_ca: self.peers_ca.clone(),
+            })),
+            (None, None) if self.peers_ca.is_none() => Ok(None),
+            _ => bail!("[tls] needs both certificate and key, with peers_ca or without"),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Board {
     pub trust_id: Option<String>,
     pub demonstration: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    pub allow_private_targets: bool,
+}
+
+impl Webhooks {
+    /// As the sender takes it.
+    pub(crate) fn policy(&self) -> webhook::Policy {
+        if self.allow_private_targets { webhook::Policy::Anywhere } else { webhook::Policy::Public }
+    }
 }
 
 /// The settings that flags and environment may give.
@@ -128,6 +176,10 @@ pub struct Overrides {
     #[arg(long, env = "HEADWAY_KEYS_DIR", value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys_dir: Option<PathBuf>,
+    /// Where callers reach this deployment
+    #[arg(long, env = "HEADWAY_PUBLIC_URL", value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// What to log
     #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,6 +225,12 @@ impl Config {
 
     pub fn keys_dir(&self) -> PathBuf {
         self.keys_dir.clone().unwrap_or_else(|| self.data_dir.join("keys"))
+    }
+
+    /// Where callers reach a server that listens on an address; no slash at the end.
+    pub fn base(&self, scheme: &str, address: SocketAddr) -> String {
+        let base = self.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+        base.trim_end_matches('/').to_owned()
     }
 
     /// Where a service keeps its tables.

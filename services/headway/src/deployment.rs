@@ -1,29 +1,38 @@
 //! Services put together: their databases, their doors, and what follows what.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
+use access::{Directory, Outward, People};
 use anyhow::{Context, Result};
 use axum::Router;
-use chrono::Duration;
 use dashboard::{Board, Peers};
 use db::{Access, Db, Migrations, Options};
 use host::{Part, front};
 use journal::{Follower, Journal, Journals, Source};
 use metrics_exporter_prometheus::PrometheusHandle;
 use relay::Nats;
-use rpc::{Caller, Ctx, Peer, Reach, Scope};
+use rpc::{Peer, Reach, Scope, auth::Authority, token::Keys};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use uuid::Uuid;
 
 use crate::{
+    channel::{caller, connect, landing},
     config::{Config, Service},
+    issuer::DemonstrationIssuer,
     secrets::Secrets,
 };
 
 /// How long followers and relays have to end by themselves.
 const PARTING: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Channels for webhooks that are kept at the same time, at the most.
+const CHANNELS: usize = 10_000;
 
 /// Services that run in this process.
 pub struct Deployment {
@@ -38,9 +47,7 @@ impl Deployment {
     pub async fn open(config: &Config, only: Option<Service>) -> Result<Self> {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| config.data_dir.display().to_string())?;
-        let folder = config.keys_dir();
-        let secrets = Secrets::open(&folder, config.journal.name.as_deref())
-            .with_context(|| folder.display().to_string())?;
+        let secrets = Secrets::of(config)?;
         let mut opened = Opened::default();
         if let Some(url) = &config.nats_url {
             opened.nats = Some(Nats::connect(url).await.context("nats_url")?);
@@ -58,8 +65,23 @@ impl Deployment {
         rpc::near(self.routes.clone(), caller(client_id, reach, scopes))
     }
 
+    /// The registry, where it runs here.
+    pub(crate) fn registry(&self) -> Option<&registry::App> {
+        self.opened.registry.as_ref()
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.secrets.tokens
+    }
+
     pub(crate) fn journals(&self) -> &[Journal] {
         &self.opened.journals
+    }
+
+    /// How many keys of pupils' ids there are, and with how many each trust's are hashed.
+    pub(crate) async fn generations(&self) -> Result<(u32, Vec<(Uuid, u32)>)> {
+        let app = self.opened.intelligence.as_ref().context("intelligence does not run here")?;
+        Ok(app.generations().await?)
     }
 
     /// What the services here follow, to be acted on rather than run.
@@ -75,11 +97,25 @@ impl Deployment {
         metrics: PrometheusHandle,
         stop: CancellationToken,
     ) -> Result<Serving> {
+        self.serve_by(config, metrics, stop, |it| it).await
+    }
+
+    /// The same with something between callers and what knows them; for measurements.
+    pub(crate) async fn serve_by(
+        self,
+        config: &Config,
+        metrics: PrometheusHandle,
+        stop: CancellationToken,
+        between: impl FnOnce(Arc<dyn Authority>) -> Arc<dyn Authority>,
+    ) -> Result<Serving> {
         let listen = config.listen;
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         let address = listener.local_addr()?;
         let Self { secrets, opened, routes, shared } = self;
+        let files = config.tls.files()?;
+        let server = files.as_ref().map(tls::Server::open).transpose().context("[tls]")?;
+        let scheme = if server.is_some() { "https" } else { "http" };
         let peers = Reachable { config, here: &opened, routes: &routes, secrets: &secrets };
         let settings = config.journal.settings();
         let mut tasks = JoinSet::new();
@@ -90,16 +126,34 @@ impl Deployment {
             tasks.spawn(app.work(config.ingest.workers));
             tasks.spawn(app.clone().keep_house());
         }
+        let directory = peers.directory().await?;
+        if let Some(app) = &opened.registry {
+            let known = directory.clone();
+            let standing = move |client_id: &str, trust_id| known.stands(client_id, trust_id);
+            app.connect(peers.journals(), Box::new(standing));
+            tasks.spawn(app.clone().tell());
+        }
         for journal in &opened.journals {
             journal.attest(&settings);
             if let Some(nats) = &opened.nats {
                 tasks.spawn(nats.relay(journal.clone()));
             }
         }
-        let shared = shared.merge(peers.board()?.unwrap_or_else(landing));
+        let mut shared = shared.merge(peers.board()?.unwrap_or_else(landing));
+        if let Some(app) = &opened.registry {
+            let base = config.base(scheme, address);
+            let oauth = registry::Oauth::new(app.clone(), secrets.tokens.clone(), base);
+            shared = shared.merge(oauth.routes());
+        }
+        if config.access.demonstration_issuer {
+            let issuer = DemonstrationIssuer::open(config, address)?;
+            shared = issuer.map_or(shared.clone(), |it| shared.merge(it.routes()));
+        }
+        let (keeping, closing) = (directory.clone(), stop.clone());
+        tokio::spawn(async move { closing.run_until_cancelled(keeping.keep()).await });
         let Opened { parts, journals, .. } = opened;
-        let router =
-            front(parts, shared, routes, secrets.tokens.clone(), metrics, config.limits).await;
+        let authority = between(Arc::new(directory));
+        let router = front(parts, shared, routes, authority, metrics, config.limits).await;
         let limits = config.limits;
         let task = tokio::spawn(async move {
             let closing = stop.clone();
@@ -108,7 +162,7 @@ impl Deployment {
                 closing.cancelled().await;
                 open.iter().for_each(Journal::close);
             });
-            host::serve(listener, router, limits, stop).await;
+            host::serve(listener, router, limits, server, stop).await;
             // They end by themselves once the journals are closed, and give their leases back.
             let ended = async { while tasks.join_next().await.is_some() {} };
             drop(tokio::time::timeout(PARTING, ended).await);
@@ -118,12 +172,13 @@ impl Deployment {
                 journal.db().close().await;
             }
         });
-        Ok(Serving { address, secrets, task })
+        Ok(Serving { url: format!("{scheme}://{address}"), address, secrets, task })
     }
 }
 
 /// A server under way.
 pub(crate) struct Serving {
+    pub(crate) url: String,
     pub(crate) address: SocketAddr,
     pub(crate) secrets: Secrets,
     pub(crate) task: tokio::task::JoinHandle<()>,
@@ -131,6 +186,7 @@ pub(crate) struct Serving {
 
 #[derive(Default)]
 struct Opened {
+    registry: Option<registry::App>,
     intelligence: Option<intelligence::App>,
     improvement: Option<improvement::App>,
     parts: Vec<Part>,
@@ -150,13 +206,20 @@ impl Opened {
         let routes = std::mem::take(&mut self.routes);
         let (journal, rest, routes) = match service {
             Service::Registry => {
-                let app = registry::App::open(db.clone());
-                (app.journal().clone(), app.rest(), routes.add_service(app.grpc()))
+                let sender = webhook::Sender::new(config.webhooks.policy())?;
+                let app = registry::App::open(db.clone())
+                    .with_loopback_issuers(config.access.loopback_issuers)
+                    .with_webhooks(secrets.webhooks.clone(), sender);
+                let routes = routes.add_service(app.grpc()).add_service(app.access());
+                let routes = routes.add_service(app.grpc_of_webhooks());
+                let opened = (app.journal().clone(), app.rest(), routes);
+                self.registry = Some(app);
+                opened
             }
             Service::Intelligence => {
-                let app = intelligence::App::open(db.clone(), secrets.pupils.0)
+                let app = intelligence::App::open(db.clone(), secrets.pupils.0.clone())
                     .taking(config.ingest.sizes(), self.nats.as_ref().map(Nats::work));
-                let routes = routes.add_service(app.grpc());
+                let routes = routes.add_service(app.grpc()).add_service(app.privacy().grpc());
                 let opened = (app.journal().clone(), app.rest(), routes);
                 self.intelligence = Some(app);
                 opened
@@ -238,6 +301,33 @@ impl Reachable<'_> {
         })
     }
 
+    /// Channels to journals, for telling webhooks of them. One that nobody said where it is, is missed when it is asked for.
+    fn journals(&self) -> Box<registry::Channels> {
+        let (config, secrets) = (self.config.clone(), self.secrets.clone());
+        let routes = self.routes.clone();
+        let here: Vec<_> = Service::ALL.into_iter().filter(|it| self.here.runs(*it)).collect();
+        let known: Mutex<HashMap<_, Peer>> = Mutex::default();
+        Box::new(move |name, reach| {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(peer) = known.get(&(name, reach)) {
+                return Ok(peer.clone());
+            }
+            let unknown = || rpc::Error::internal(format!("no service {name}"));
+            let to = Service::ALL.into_iter().find(|it| it.name() == name).ok_or_else(unknown)?;
+            let parts = (&config, &secrets, here.contains(&to).then_some(&routes));
+            let channel = connect(parts, to, registry::NAME, reach, vec![Scope::JournalRead]);
+            let channel = channel.map_err(|error| {
+                let detail = "it is not known where a journal is";
+                rpc::Error::new(rpc::Reason::Unavailable, detail).caused_by(error.to_string())
+            })?;
+            if known.len() >= CHANNELS {
+                known.clear();
+            }
+            known.insert((name, reach), channel.clone());
+            Ok(channel)
+        })
+    }
+
     fn channel(
         &self,
         to: Service,
@@ -245,17 +335,22 @@ impl Reachable<'_> {
         reach: Reach,
         scopes: Vec<Scope>,
     ) -> Result<Peer> {
-        if self.here.runs(to) {
-            return Ok(rpc::near(self.routes.clone(), caller(from, reach, &scopes)));
+        let near = self.here.runs(to).then_some(self.routes);
+        connect((self.config, self.secrets, near), to, from, reach, scopes)
+    }
+
+    /// What this process knows of who may do what, asked for once already where the registry runs here.
+    async fn directory(&self) -> Result<Directory> {
+        let scopes = vec![Scope::DirectoryRead];
+        let peer = self.channel(Service::Registry, "directory", Reach::Platform, scopes)?;
+        let outward =
+            if self.config.access.loopback_issuers { Outward::Loopback } else { Outward::Public };
+        let people = People::new(outward)?;
+        let directory = Directory::new(self.secrets.tokens.clone(), peer, people);
+        if self.here.runs(Service::Registry) {
+            directory.refresh().await?;
         }
-        let keys = self.secrets.tokens.clone();
-        let trust = match reach {
-            Reach::Platform => None,
-            Reach::Trust(trust_id) => Some(trust_id),
-        };
-        let token =
-            move || keys.issue(from, trust, &scopes, Ctx::system(from).now, Duration::minutes(5));
-        Ok(rpc::far(self.config.peer(to)?, token)?)
+        Ok(directory)
     }
 
     /// The board of the trust that the settings name.
@@ -278,16 +373,4 @@ impl Reachable<'_> {
         };
         Ok(Some(Board::new(peers, trust_id, self.config.board.demonstration).routes()))
     }
-}
-
-/// What `/` says while no board is shown there.
-fn landing() -> Router {
-    const TEXT: &str = "Headway is running.\n\n/openapi.json  the REST contract; gRPC is on the same port, with reflection\n\
-        /readyz        whether every database answers\n\nNaming a trust under [board] in the settings shows its board here.\n";
-    Router::new().route("/", axum::routing::get(async || TEXT))
-}
-
-fn caller(client_id: &str, reach: Reach, scopes: &[Scope]) -> Caller {
-    let scopes = scopes.iter().map(|it| i32::from(*it)).collect();
-    Caller { client_id: client_id.to_owned(), reach, scopes }
 }

@@ -9,14 +9,18 @@ mod pupil_key;
 mod store;
 mod wire;
 
+pub use api::privacy::Privacy;
 pub use app::{App, RegistryFollower};
+pub use pupil_key::MasterKeys;
 
 pub const NAME: &str = "intelligence";
 
 /// The journal's tables and this service's own.
 pub fn migrations() -> db::Migrations {
-    journal::migrations().and(db::Migrations::new(
-        &sqlx::migrate!("migrations/sqlite"),
-        &sqlx::migrate!("migrations/postgres"),
-    ))
+    journal::migrations()
+        .and(db::Migrations::new(
+            &sqlx::migrate!("migrations/sqlite"),
+            &sqlx::migrate!("migrations/postgres"),
+        ))
+        .parts(&[("feed_school", "feed", "feed_id")])
 }

@@ -6,7 +6,7 @@ use contract::intelligence as pb;
 
 use crate::domain::{
     Absent, BatchState, ChangeOp, Class, Direction, GradeScheme, Kind, Outcome, ParkedState,
-    PeriodKind, SignalRule, SignalState,
+    PeriodKind, SignalRule, SignalState, Subject,
 };
 
 rpc::twins! {
@@ -23,6 +23,7 @@ rpc::twins! {
     PeriodKind = pb::PeriodKind { Day, Week, Term, AcademicYear, Other }
     SignalState = pb::SignalState { Raised, Acknowledged, Actioned, Dismissed }
     SignalRule = pb::SignalRule { OutsideLimits, RunOfEight, ThreeOfFour }
+    Subject = pb::SubjectKind { Pupil, Staff }
     Direction = pb::Direction { Better, Worse, NoSignificantChange, TooLittleData }
 }
 

@@ -4,6 +4,11 @@ use contract::{common, registry as v1};
 use rpc::{Error, Result, Twin};
 
 use crate::domain::{
+    access::{
+        client::{ClientKind, ClientState},
+        grant::GrantState,
+        provider::{Audience, Role},
+    },
     establishment::{EducationPhase, EstablishmentStatus},
     evidence::{Evidence, EvidenceKind},
     import::RegisterFile,
@@ -11,6 +16,7 @@ use crate::domain::{
     phase::Phase,
     rubric::{Rating, RubricDomain},
     unit::UnitKind,
+    webhook::{DeliveryState, DisabledReason, WebhookState},
 };
 
 rpc::twins! {
@@ -21,6 +27,14 @@ rpc::twins! {
     EducationPhase = v1::EducationPhase { Nursery, Primary, MiddleDeemedPrimary, Secondary, MiddleDeemedSecondary, AllThrough, SixteenPlus, NotApplicable }
     UnitKind = v1::UnitKind { YearGroup, KeyStage, Subject, Department, Team }
     RegisterFile = v1::RegisterFile { Establishments, Links, Groups, Memberships }
+    ClientKind = v1::ClientKind { Application, Operator }
+    ClientState = v1::ClientState { Active, Disabled }
+    GrantState = v1::GrantState { Active, Withdrawn, Ended }
+    Role = v1::Role { Reader, Editor, Administrator, DataProtection }
+    Audience = common::Audience { Board, Executive, SchoolLeader, MiddleLeader, Teacher }
+    WebhookState = v1::WebhookState { Enabled, Disabled }
+    DisabledReason = v1::WebhookDisabledReason { Requested, Gone, Failing, AccessWithdrawn }
+    DeliveryState = v1::WebhookDeliveryState { Pending, Delivered, Failed }
     EvidenceKind = common::EvidenceKind { Data, ProfessionalJudgement, Voice, OutsideJudgement }
 }
 

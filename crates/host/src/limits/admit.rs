@@ -25,6 +25,7 @@ use tower_http::timeout::TimeoutBody;
 
 use super::{
     Limits,
+    pace::Paced,
     share::{Client, Share, Shares, Turn, UNIT},
     told::Told,
 };
@@ -111,6 +112,7 @@ impl Gate {
             );
             return Err((Error::new(Reason::Overloaded, detail), remaining));
         };
+        check_head(request, limits).map_err(|error| (error, remaining))?;
         check_encoding(request.headers()).map_err(|error| (error, remaining))?;
         request.extensions_mut().insert(share);
         Ok((permit, remaining))
@@ -147,12 +149,59 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
             return response;
         }
     };
-    let idle = Duration::from_secs(gate.0.limits.body_idle_s);
-    let request = request.map(|it| Body::new(TimeoutBody::new(idle, it)));
-    let mut response =
-        next.run(request).await.map(|body| Body::new(Counted { body, _permit: permit }));
+    let limits = &gate.0.limits;
+    let idle = Duration::from_secs(limits.body_idle_s);
+    let pace = limits.body_bytes_per_second;
+    let takes_long = takes_its_time(request.uri().path());
+    let request = request.map(|it| {
+        let paced = Paced::new(Body::new(TimeoutBody::new(idle, it)), pace, idle);
+        Body::new(paced)
+    });
+    let answering = next.run(request);
+    let answer = if takes_long {
+        answering.await
+    } else {
+        let answered = timeout(Duration::from_secs(limits.request_timeout_s), answering).await;
+        answered.unwrap_or_else(|_| refuse(grpc, out_of_time(limits)))
+    };
+    let mut response = answer.map(|body| Body::new(Counted { body, _permit: permit }));
     gate.0.told.write(response.headers_mut(), remaining);
     response
+}
+
+/// Whether a request's time is its body's, which may be large: that is held to a pace, and not to an end.
+fn takes_its_time(path: &str) -> bool {
+    ["/batches", "/PushRecords", "/establishment-imports", "/ImportEstablishments"]
+        .iter()
+        .any(|it| path.ends_with(it))
+}
+
+fn out_of_time(limits: &Limits) -> Error {
+    refused("time");
+    let detail = format!(
+        "no answer was ready within {} seconds; what was begun may still be done: ask for it, or send the same request \
+         again with its Idempotency-Key",
+        limits.request_timeout_s
+    );
+    Error::new(Reason::RequestTimedOut, detail)
+}
+
+/// The sizes that a parser lets pass and nobody needs.
+fn check_head(request: &Request, limits: &Limits) -> Result<(), Error> {
+    let count = request.headers().len();
+    if count > limits.headers.get() as usize {
+        refused("headers");
+        let detail = format!("{count} header fields; at most {} are read", limits.headers);
+        return Err(Error::new(Reason::HeadersTooMany, detail));
+    }
+    let length = request.uri().query().unwrap_or("").len();
+    if length > limits.query_bytes.get() as usize {
+        refused("query");
+        let detail =
+            format!("the query has {length} bytes; at most {} are read", limits.query_bytes);
+        return Err(Error::new(Reason::QueryTooLong, detail));
+    }
+    Ok(())
 }
 
 fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {

@@ -6,10 +6,14 @@
 
 mod admit;
 mod meter;
+mod pace;
 mod share;
 mod told;
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
 
 use serde::Deserialize;
 
@@ -27,8 +31,12 @@ pub struct Limits {
     pub body_bytes_per_client: NonZeroUsize,
     pub body_wait_s: u64,
     pub body_idle_s: u64,
+    pub body_bytes_per_second: u64,
     pub header_bytes: NonZeroU32,
+    pub headers: NonZeroU32,
+    pub query_bytes: NonZeroU32,
     pub header_timeout_s: u64,
+    pub request_timeout_s: u64,
     pub connections: NonZeroUsize,
     pub streams_per_connection: NonZeroU32,
     /// How long a stop waits for what is under way.
@@ -47,8 +55,12 @@ impl Default for Limits {
             body_bytes_per_client: size(96 << 20),
             body_wait_s: 10,
             body_idle_s: 30,
+            body_bytes_per_second: 512,
             header_bytes: number(64 << 10),
+            headers: number(100),
+            query_bytes: number(8 << 10),
             header_timeout_s: 10,
+            request_timeout_s: 60,
             connections: size(4096),
             streams_per_connection: number(256),
             drain_s: 10,
@@ -57,6 +69,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// How long the head of a request is waited for.
+    pub(crate) fn head(&self) -> Duration {
+        Duration::from_secs(self.header_timeout_s)
+    }
+
     /// For measurements, which are one client: everything is counted as ever, nothing is refused for its rate.
     #[must_use]
     pub fn lifted(self) -> Self {

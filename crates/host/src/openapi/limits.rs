@@ -1,13 +1,18 @@
-//! How the document tells of limits: fields that every answer has, and the answers of who asks too much.
+//! How the document tells of limits: fields that every answer has.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// What every answer's headers refer to.
-pub(super) fn headers() -> Value {
-    json!({
+/// What every answer's headers refer to; with how long to wait, where an answer says that.
+pub(super) fn headers(waits: bool) -> Value {
+    let mut headers = json!({
         "RateLimit": {"$ref": "#/components/headers/RateLimit"},
         "RateLimit-Policy": {"$ref": "#/components/headers/RateLimit-Policy"},
-    })
+    });
+    if let Some(members) = headers.as_object_mut().filter(|_| waits) {
+        members
+            .insert("Retry-After".to_owned(), json!({"$ref": "#/components/headers/Retry-After"}));
+    }
+    headers
 }
 
 pub(super) fn definitions() -> Value {
@@ -30,44 +35,4 @@ pub(super) fn definitions() -> Value {
             "schema": {"type": "integer", "minimum": 1},
         },
     })
-}
-
-/// Answers that any request may have.
-pub(super) fn responses() -> Value {
-    let problem = |description: &str, headers: Value| {
-        json!({
-            "description": description,
-            "headers": headers,
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        })
-    };
-    let with_wait = json!({
-        "RateLimit": {"$ref": "#/components/headers/RateLimit"},
-        "RateLimit-Policy": {"$ref": "#/components/headers/RateLimit-Policy"},
-        "Retry-After": {"$ref": "#/components/headers/Retry-After"},
-    });
-    json!({
-        "Problem": problem("A problem (RFC 9457)", headers()),
-        "TooLarge": problem(
-            "The body is larger than is read; `detail` names the limit and what to send instead. Nothing was done.",
-            headers(),
-        ),
-        "TooMuch": problem(
-            "Too many requests (`RATE_LIMITED`), or too much under way (`OVERLOADED`). Nothing was done: send the same \
-             request again after as long as Retry-After says.",
-            with_wait,
-        ),
-    })
-}
-
-/// The answers of a request that is refused for its size, where it has one, and of any other.
-pub(super) fn refusals(has_body: bool) -> Map<String, Value> {
-    let mut refusals = Map::new();
-    let named = |it: &str| json!({"$ref": format!("#/components/responses/{it}")});
-    refusals.insert("429".to_owned(), named("TooMuch"));
-    refusals.insert("default".to_owned(), named("Problem"));
-    if has_body {
-        refusals.insert("413".to_owned(), named("TooLarge"));
-    }
-    refusals
 }

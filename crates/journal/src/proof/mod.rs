@@ -25,7 +25,7 @@ pub use anchor::Anchor;
 pub use audit::{Audit, Flaw, audit, verify};
 pub use export::export;
 pub use keys::Keys;
-pub use note::{Statement, Verifier, open as open_note};
+pub use note::{Statement, Verifier, open as open_note, open_text};
 pub use tree::{Hash, verify_consistency, verify_inclusion};
 
 /// Why a note or a proof is not accepted.
@@ -102,6 +102,19 @@ impl Journal {
             }
             checked => checked,
         }
+    }
+
+    /// The name under which this journal's notes are signed.
+    pub fn origin(&self) -> Result<String> {
+        Ok(self.keys()?.origin(self.service()))
+    }
+
+    /// A note of any text, signed by the keys that sign checkpoints. Its lines end with a newline each, and the first must
+    /// not be the journal's origin: that is how a checkpoint begins.
+    pub fn sign_note(&self, text: &str) -> Result<String> {
+        let keys = self.keys()?;
+        let signing = keys.signing().map_err(Error::internal)?;
+        Ok(note::sign_text(text, &keys.origin(self.service()), &signing))
     }
 
     /// Signs checkpoints while there is news, and carries them to the anchors, until the journal closes.

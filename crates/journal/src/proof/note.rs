@@ -101,19 +101,29 @@ impl fmt::Display for Verifier {
 
 /// Signs a statement with each key, under the name of its log.
 pub(crate) fn sign(statement: &Statement, keys: &[SigningKey]) -> String {
-    let text = statement.to_string();
+    sign_text(&statement.to_string(), &statement.origin, keys)
+}
+
+/// Signs a text, which ends with a line's end, with each key under the name of a log. What is not a checkpoint must not
+/// begin as one does: with the log's origin.
+pub(crate) fn sign_text(text: &str, origin: &str, keys: &[SigningKey]) -> String {
     let lines = keys.iter().map(|key| {
-        let id = Verifier::new(&statement.origin, key.verifying_key()).id();
+        let id = Verifier::new(origin, key.verifying_key()).id();
         let signature = key.sign(text.as_bytes()).to_bytes();
         let signature = BASE64_STANDARD.encode([&id[..], &signature].concat());
-        format!("\u{2014} {} {signature}\n", statement.origin)
+        format!("\u{2014} {origin} {signature}\n")
     });
     format!("{text}\n{}", lines.collect::<String>())
 }
 
-/// Reads what a note says, once one of these keys has signed it. Signatures of keys we do not know are passed over; a
-/// wrong one of a key we know condemns the note.
+/// Reads what a checkpoint says, once one of these keys has signed it. Signatures of keys we do not know are passed over;
+/// a wrong one of a key we know condemns the note.
 pub fn open(note: &str, keys: &[Verifier]) -> Result<Statement, Refused> {
+    Statement::parse(&open_text(note, keys)?)
+}
+
+/// The text of any note that one of these keys has signed.
+pub fn open_text(note: &str, keys: &[Verifier]) -> Result<String, Refused> {
     let wrong = || Refused("not a signed note");
     if note.len() > LIMIT || note.chars().any(|it| it < ' ' && it != '\n') {
         return Err(wrong());
@@ -138,5 +148,5 @@ pub fn open(note: &str, keys: &[Verifier]) -> Result<Statement, Refused> {
     if !signed {
         return Err(Refused("the checkpoint is not signed by a key of this journal"));
     }
-    Statement::parse(&text)
+    Ok(text)
 }

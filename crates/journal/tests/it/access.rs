@@ -19,6 +19,7 @@ const GAP: &str = "INSERT INTO event (position, trust_id, trust_position, event_
 const CHANGES: [&str; 3] = ["UPDATE event SET actor = 'someone else'", "DELETE FROM event", GAP];
 
 /// As the service, as the owner, and on PostgreSQL also where replication turns ordinary triggers off.
+/// threat: T-LOG-CHANGED
 async fn nothing_is_changed_or_removed(database: Database) {
     let journal = open(&database, "notes").await;
     for version in 1..=2 {
@@ -54,6 +55,7 @@ async fn seen(journal: &Journal, tenant: Tenant, trust_id: Option<Uuid>) -> Vec<
     events(&mut tx, 0, &filter, 100).await.unwrap().iter().map(|it| it.position).collect()
 }
 
+/// threat: T-TENANT-SQL
 async fn a_trust_reads_its_own(database: Database) {
     let journal = open(&database, "notes").await;
     for (trust, stream) in [(1, "note/1"), (2, "note/2"), (1, "note/3")] {
@@ -72,6 +74,7 @@ async fn a_trust_reads_its_own(database: Database) {
 }
 
 /// A session that says of no tenant sees nothing and adds nothing, also after one that did on the same connection.
+/// threat: T-TENANT-SQL
 #[tokio::test]
 async fn no_tenant_no_rows() {
     let database = Database::postgres().await;
@@ -101,6 +104,7 @@ fn format_trust(trust_id: Uuid) -> AssertSqlSafe<String> {
 }
 
 /// The owner of the tables, if it is not the server's superuser, is held to the policies too.
+/// threat: T-TENANT-SQL
 #[tokio::test]
 async fn the_owner_is_confined_too() {
     let database = Database::postgres().await;
@@ -125,6 +129,7 @@ async fn refusal(url: &str) -> String {
 }
 
 /// A login without the right to make roles is told what an administrator has to run, and works once they have.
+/// threat: T-MIGHTY-ROLE
 #[tokio::test]
 async fn a_missing_role_is_asked_for() {
     let server = Server::start(&[]).await;
@@ -146,6 +151,7 @@ async fn a_missing_role_is_asked_for() {
 }
 
 /// A server that may lose or tear what it acknowledged is refused by name of the setting.
+/// threat: T-LOST-WRITE
 #[tokio::test]
 async fn a_server_that_promises_less_is_refused() {
     let server = Server::start(&["fsync=off"]).await;

@@ -59,6 +59,7 @@ async fn an_id_used_for_another_event_is_refused(database: Database) {
     assert_eq!(journal.append(&ctx, elsewhere).await.unwrap().trust_position, 1);
 }
 
+/// threat: T-MIXED-GROUP
 async fn a_stale_version_touches_no_neighbour(database: Database) {
     let journal = open(&database, "notes").await;
     let ctx = Ctx::system("test");
@@ -145,6 +146,7 @@ async fn commands_of_a_group_see_what_was_decided_before_them(database: Database
     assert_eq!(count(journal.db()).await, 30);
 }
 
+/// threat: T-MIXED-GROUP
 async fn a_command_that_panics_harms_nobody_else(database: Database) {
     let journal = open(&database, "notes").await;
     let ctx = Ctx::system("test");
@@ -205,6 +207,7 @@ async fn another_process_is_noticed(database: Database) {
     }
 }
 
+/// threat: T-QUEUE
 async fn who_floods_the_queue_leaves_room_for_others(database: Database) {
     let journal = open(&database, "notes").await;
     let (flood, modest) = (Ctx::system("flood"), Ctx::system("modest"));

@@ -22,6 +22,7 @@ fn length() -> Duration {
 }
 
 /// Refused callers are told when to come back; memory stays as it is; of those who hang up nothing is lost or doubled.
+/// threat: T-QUEUE
 async fn twice_the_capacity_is_refused_in_part_and_leaves_nothing_behind(database: Database) {
     let journal = open(&database, "notes").await;
     let started = Instant::now();
@@ -95,6 +96,7 @@ fn resident_kib() -> u64 {
 }
 
 /// A process that freezes while it holds the log's lock is cut off, and the others go on.
+/// threat: T-FROZEN
 #[tokio::test]
 async fn a_frozen_process_holds_nobody_up_for_long() {
     let database = Database::postgres().await;
@@ -115,6 +117,7 @@ async fn a_frozen_process_holds_nobody_up_for_long() {
 }
 
 /// The tables lie on a file system of a few megabytes, which fills up. Needs the right to mount one.
+/// threat: T-FULL-DISK
 #[tokio::test]
 async fn a_full_disk_is_told_on_postgres() {
     let folder = tempfile::tempdir().unwrap();

@@ -79,6 +79,7 @@ async fn signed_log(database: &Database, keys: &Keys) -> Journal {
 
 const SIZES: [u64; 5] = [1, 254, 256, 257, 557];
 
+/// threat: T-DENIED
 async fn a_stranger_can_check_every_event(database: Database) {
     let (_folder, keys) = keys();
     let journal = signed_log(&database, &keys).await;
@@ -110,6 +111,7 @@ async fn a_stranger_can_check_every_event(database: Database) {
     }
 }
 
+/// threat: T-FORKED-LOG
 async fn every_pair_of_checkpoints_is_consistent(database: Database) {
     let (_folder, keys) = keys();
     let journal = signed_log(&database, &keys).await;
@@ -136,6 +138,7 @@ async fn every_pair_of_checkpoints_is_consistent(database: Database) {
     }
 }
 
+/// threat: T-DENIED
 async fn a_trust_proves_its_own_and_no_others(database: Database) {
     let (_folder, keys) = keys();
     let journal = guarded(&database, &keys).await;

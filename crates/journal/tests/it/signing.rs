@@ -18,6 +18,7 @@ use crate::{
 testkit::both!(two_replicas_sign_one_history, checkpoints_come_by_themselves_and_are_carried_away,);
 
 /// Two journals over one database stand for two processes; both write and both sign.
+/// threat: T-FORKED-LOG
 async fn two_replicas_sign_one_history(database: Database) {
     let (_folder, keys) = keys();
     let journals = [guarded(&database, &keys).await, guarded(&database, &keys).await];

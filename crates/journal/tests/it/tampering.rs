@@ -89,6 +89,7 @@ async fn changes(database: &Database, db: &Db, column: &str) -> Vec<String> {
     }
 }
 
+/// threat: T-LOG-REWRITTEN
 async fn any_byte_of_any_column_is_named(database: Database) {
     let (_folder, keys) = keys();
     let journal = signed_log(&database, &keys).await;
@@ -155,6 +156,7 @@ async fn said(sql: &str, postgres: bool) -> Vec<(i64, String)> {
     flaws.into_iter().map(|it| (it.position, it.what.into_owned())).collect()
 }
 
+/// threat: T-LOG-REWRITTEN
 async fn nodes_and_checkpoints_that_were_changed_are_named(database: Database) {
     let postgres = matches!(database, Database::Postgres { .. });
     let zeros = if postgres { "decode(repeat('00', 32), 'hex')" } else { "zeroblob(32)" };
@@ -210,6 +212,7 @@ async fn nodes_and_checkpoints_that_were_changed_are_named(database: Database) {
     }
 }
 
+/// threat: T-LOG-REWRITTEN
 async fn an_event_that_is_gone_is_named(database: Database) {
     let (_folder, keys) = keys();
     let journal = signed_log(&database, &keys).await;

@@ -119,6 +119,7 @@ fn journal_entries_are_sentences_with_position_and_school() {
     }
 }
 
+/// threat: T-SCRIPT
 #[test]
 fn nothing_comes_from_outside_and_nothing_is_inline() {
     let html = rendered(&sample::view());
@@ -190,6 +191,7 @@ async fn without_its_peers_the_page_still_renders_and_says_what_is_missing() {
     }
 }
 
+/// threat: T-FRAMED
 #[tokio::test]
 async fn every_answer_is_guarded() {
     for path in ["/", "/board", "/live", "/board.js", "/board.css"] {

@@ -63,6 +63,9 @@ struct Told {
 #[serde(rename_all = "camelCase")]
 struct Credential {
     client_id: String,
+    client_secret: String,
+    /// Holds for an hour; `POST /oauth2/token` gives another.
+    #[serde(default)]
     token: String,
 }
 
@@ -90,7 +93,12 @@ pub(crate) async fn run(
     let config = Config::load(settings, listen, Some(FOLDER))?;
     let serving =
         Deployment::open(&config, None).await?.serve(&config, metrics, stop.clone()).await?;
-    kept.told.url = format!("http://{}", serving.address);
+    kept.told.url = serving.url.clone();
+    let stage = Stage::again(serving.address, &serving.secrets, kept.told.trust_id)?;
+    stage.sign_in_here(&kept.told.urn).await?;
+    for it in [&mut kept.told.vendor, &mut kept.told.admin] {
+        it.token = stage.token(&it.client_id, &it.client_secret).await?;
+    }
     if json {
         say(serde_json::to_string(&kept.told)?)?;
     } else {
@@ -153,22 +161,32 @@ async fn build(config: &Config, metrics: PrometheusHandle, quiet: bool) -> Resul
             started.elapsed().as_secs_f64()
         ))?;
     }
-    let board = format!("[board]\ntrust_id = \"{}\"\ndemonstration = true\n", stage.trust_id);
-    fs::write(config.data_dir.join(LOCAL), board)?;
+    let settings = format!(
+        "[board]\ntrust_id = \"{}\"\ndemonstration = true\n\n\
+         [access]\nloopback_issuers = true\ndemonstration_issuer = true\n",
+        stage.trust_id
+    );
+    fs::write(config.data_dir.join(LOCAL), settings)?;
+    let kept = keep(&config, &stage, feed_id, schools).await;
     stop.cancel();
     serving.task.await?;
-    keep(&config, &stage, feed_id, schools)
+    kept
 }
 
-fn keep(config: &Config, stage: &Stage, feed_id: String, schools: Vec<School>) -> Result<()> {
-    let credential = |client_id: &str, token| Credential { client_id: client_id.to_owned(), token };
+async fn keep(config: &Config, stage: &Stage, feed_id: String, schools: Vec<School>) -> Result<()> {
+    let credential = |client_id: &str, client_secret| Credential {
+        client_id: client_id.to_owned(),
+        client_secret,
+        token: String::new(),
+    };
+    let (vendor, admin) = (stage.vendor(VENDOR).await?, stage.admin(ADMIN).await?);
     let told = Told {
         url: String::new(),
         trust_id: stage.trust_id,
         urn: stage.schools.first().context("the trust has schools")?.urn.clone(),
         feed_id,
-        vendor: credential(VENDOR, stage.vendor(VENDOR)?),
-        admin: credential(ADMIN, stage.admin(ADMIN)?),
+        vendor: credential(VENDOR, vendor),
+        admin: credential(ADMIN, admin),
     };
     let kept = serde_json::to_vec_pretty(&Kept { told, schools })?;
     create_private(&config.data_dir.join(KEPT), &kept)?;
@@ -244,6 +262,11 @@ fn welcome(kept: &Told) -> Result<()> {
     say(format_args!(
         "curl {}/v1/feeds/{}/batches -H 'authorization: Bearer {}' -H 'content-type: application/json' -d '{body}'\n",
         kept.url, kept.feed_id, kept.vendor.token
+    ))?;
+    say("Tokens hold for an hour. Another one:\n")?;
+    say(format_args!(
+        "curl {}/oauth2/token -u '{}:{}' -d grant_type=client_credentials\n",
+        kept.url, kept.vendor.client_id, kept.vendor.client_secret
     ))?;
     say("Live registers keep coming. Ctrl-C stops; the same command goes on where it was.")?;
     Ok(())

@@ -20,7 +20,7 @@ pub(crate) async fn run(
     let metrics = telemetry::start_metrics()?;
     let stop = stop_on_signal()?;
     let serving = Deployment::open(&config, only).await?.serve(&config, metrics, stop).await?;
-    say(format_args!("Headway listens on http://{}", serving.address))?;
+    say(format_args!("Headway listens on {}", serving.url))?;
     serving.task.await?;
     Ok(())
 }

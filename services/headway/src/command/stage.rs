@@ -3,26 +3,28 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use chrono::Duration as Span;
 use contract::{
     intelligence::{
         CreateFeedRequest, ListStandingsRequest, RecordKind,
         intelligence_service_client::IntelligenceServiceClient,
     },
     registry::{
-        Establishment, GetEstablishmentRequest, ListSchoolsRequest, School,
+        CreateClientRequest, CreateClientSecretRequest, CreateGrantRequest, Establishment,
+        GetEstablishmentRequest, GetIdentityProviderRequest, ListSchoolsRequest, Role, RoleMapping,
+        School, SetIdentityProviderRequest, access_service_client::AccessServiceClient,
         registry_service_client::RegistryServiceClient,
     },
 };
 use indicatif::ProgressBar;
-use rpc::{Peer, Scope, all_scopes};
+use rpc::{Peer, Scope, all_scopes, token::OF_SERVICES};
 use uuid::Uuid;
 
 use super::import::{push, refused};
-use crate::{demo, secrets::Secrets};
+use crate::{demo, issuer, secrets::Secrets};
 
-/// How long the demonstration's tokens hold.
-const LIFETIME: Span = Span::days(90);
+/// Scopes that no trust can grant.
+const OF_PLATFORM: [Scope; 4] =
+    [Scope::PlatformWrite, Scope::JournalOperate, Scope::MetricsRead, Scope::DirectoryRead];
 
 pub(crate) struct Stage {
     pub(crate) trust_id: Uuid,
@@ -81,20 +83,87 @@ impl Stage {
         Ok(feed.into_inner().feed_id)
     }
 
-    /// A vendor's token: records in, and what became of them.
-    pub(crate) fn vendor(&self, client_id: &str) -> Result<String> {
-        self.token(client_id, &[Scope::RecordsWrite])
+    /// Makes a vendor's client, granted to push records and read what became of them; gives its secret.
+    pub(crate) async fn vendor(&self, client_id: &str) -> Result<String> {
+        self.client(client_id, &[Scope::RecordsWrite], "registers of the schools").await
     }
 
-    /// A token of the trust's own administrators.
-    pub(crate) fn admin(&self, client_id: &str) -> Result<String> {
-        let scopes: Vec<_> = all_scopes().filter(|it| *it != Scope::PlatformWrite).collect();
-        self.token(client_id, &scopes)
+    /// Makes a client of the trust's own administrators; gives its secret.
+    pub(crate) async fn admin(&self, client_id: &str) -> Result<String> {
+        let scopes: Vec<_> = all_scopes().filter(|it| !OF_PLATFORM.contains(it)).collect();
+        self.client(client_id, &scopes, "running the trust").await
     }
 
-    fn token(&self, client_id: &str, scopes: &[Scope]) -> Result<String> {
-        let trust = Some(self.trust_id);
-        Ok(self.secrets.tokens.issue(client_id, trust, scopes, rpc::now(), LIFETIME)?)
+    async fn client(&self, client_id: &str, scopes: &[Scope], purpose: &str) -> Result<String> {
+        let mut access = AccessServiceClient::new(self.operator.clone());
+        let request = CreateClientRequest {
+            name: client_id.to_owned(),
+            client_id: Some(client_id.to_owned()),
+            trust_id: None,
+        };
+        access.create_client(request).await.map_err(refused)?;
+        let request = CreateClientSecretRequest { client_id: client_id.to_owned() };
+        let made = access.create_client_secret(request).await.map_err(refused)?.into_inner();
+        let request = CreateGrantRequest {
+            trust_id: self.trust_id.to_string(),
+            client_id: client_id.to_owned(),
+            scopes: scopes.iter().map(|it| i32::from(*it)).collect(),
+            named: true,
+            purpose: purpose.to_owned(),
+            ..CreateGrantRequest::default()
+        };
+        access.create_grant(request).await.map_err(refused)?;
+        made.secret.context("the secret of a new client")
+    }
+
+    /// A token of an hour, got as any client gets one.
+    pub(crate) async fn token(&self, client_id: &str, secret: &str) -> Result<String> {
+        #[derive(serde::Deserialize)]
+        struct Given {
+            access_token: String,
+        }
+        let url = format!("http://{}/oauth2/token", self.address);
+        let asked = reqwest::Client::builder().no_proxy().build()?.post(url);
+        let asked = asked.basic_auth(client_id, Some(secret));
+        let form = "application/x-www-form-urlencoded";
+        let asked = asked.header("content-type", form).body("grant_type=client_credentials");
+        let given = asked.send().await?.error_for_status()?.bytes().await?;
+        Ok(serde_json::from_slice::<Given>(&given)?.access_token)
+    }
+
+    /// Lets the demonstration's people sign in at the issuer of this server; those of one school see the one named.
+    pub(crate) async fn sign_in_here(&self, urn: &str) -> Result<()> {
+        let mut access = AccessServiceClient::new(self.operator.clone());
+        let trust_id = self.trust_id.to_string();
+        let request = GetIdentityProviderRequest { trust_id: trust_id.clone() };
+        let before = match access.get_identity_provider(request).await {
+            Ok(found) => Some(found.into_inner()),
+            Err(status) if status.code() == tonic::Code::NotFound => None,
+            Err(status) => return Err(refused(status)),
+        };
+        let issuer = issuer::issuer(self.address);
+        if !self.address.ip().is_loopback() || before.as_ref().is_some_and(|it| it.issuer == issuer)
+        {
+            return Ok(());
+        }
+        let mappings = issuer::PEOPLE.iter().map(|it| RoleMapping {
+            group: it.id.to_owned(),
+            role: it.role.into(),
+            audience: it.audience.into(),
+            urns: if it.one_school { vec![urn.to_owned()] } else { Vec::new() },
+            named: it.role == Role::DataProtection,
+        });
+        let request = SetIdentityProviderRequest {
+            trust_id,
+            issuer,
+            audience: issuer::AUDIENCE.to_owned(),
+            groups_claim: None,
+            mappings: mappings.collect(),
+            enabled: true,
+            expected_version: before.map(|it| it.version),
+        };
+        access.set_identity_provider(request).await.map_err(refused)?;
+        Ok(())
     }
 
     /// A channel of a client of the trust.
@@ -149,6 +218,7 @@ pub(crate) async fn schools(operator: &Peer, trust_id: Uuid) -> Result<Vec<Schoo
     Ok(schools)
 }
 
+/// Every call has a token of its own, for a demonstration runs longer than a token holds.
 fn channel(
     address: SocketAddr,
     secrets: &Secrets,
@@ -156,6 +226,8 @@ fn channel(
     trust: Option<Uuid>,
     scopes: &[Scope],
 ) -> Result<Peer> {
-    let token = secrets.tokens.issue(client_id, trust, scopes, rpc::now(), LIFETIME)?;
-    Ok(rpc::far(&format!("http://{address}"), move || Ok(token.clone()))?)
+    let (keys, client_id, scopes) =
+        (secrets.tokens.clone(), client_id.to_owned(), scopes.to_owned());
+    let token = move || keys.issue(&client_id, trust, &scopes, rpc::now(), OF_SERVICES);
+    Ok(rpc::far(&format!("http://{address}"), None, token)?)
 }

@@ -38,7 +38,7 @@ impl App {
         project_id: ProjectId,
         as_of: Option<AsOf>,
     ) -> Result<View> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let (now, urn) = load(&mut tx, ctx, project_id).await?;
         let Some(at) = as_of else { return Ok(view(ctx, now, urn)) };
         drop(tx);
@@ -57,16 +57,21 @@ impl App {
     ) -> Result<(Vec<View>, Option<String>)> {
         let ListProjects { trust_id, school: number, state, page } = query;
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let school_id = match number {
-            Some(number) => Some(school(&mut tx, trust_id, &number).await?.school_id),
+            Some(number) => {
+                let school = school(&mut tx, trust_id, &number).await?;
+                ctx.school(school.school_id.0, school.urn.as_str())?;
+                Some(school.school_id)
+            }
             None => None,
         };
         let filter = Filter { trust_id, school_id, state };
         let before = page.after.map(ProjectId);
         let found = project::list(&mut tx, &filter, before, page.limit()).await?;
         let (found, next) = page.cut(found, |(project, _)| project.project_id.0)?;
-        Ok((found.into_iter().map(|(project, urn)| view(ctx, project, urn)).collect(), next))
+        let seen = found.into_iter().filter(|(project, _)| ctx.sees(project.school_id.0));
+        Ok((seen.map(|(project, urn)| view(ctx, project, urn)).collect(), next))
     }
 
     pub(crate) async fn transitions(
@@ -75,7 +80,7 @@ impl App {
         query: ListTransitions,
     ) -> Result<(Vec<Transition>, Option<String>)> {
         let ListTransitions { project_id, page } = query;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         load(&mut tx, ctx, project_id).await?;
         let after = page.after.unwrap_or(0);
         let found = transition::list(&mut tx, project_id, after, page.limit()).await?;
@@ -97,6 +102,7 @@ impl App {
                 let Case { project, urn } = case
                     .filter(|it| ctx.within(it.project.trust_id.0).is_ok())
                     .ok_or_else(|| Error::not_found("project", project_id))?;
+                ctx.school(project.school_id.0, urn)?;
                 unchanged(project.version, expected_version)?;
                 let change = project.decide(command, ctx.today())?;
                 let head = Head {
@@ -138,10 +144,12 @@ impl Aggregate for Case {
 
 /// A project of the caller's; another trust's does not exist.
 async fn load(tx: &mut Tx, ctx: &Ctx, project_id: ProjectId) -> Result<(Project, String)> {
-    project::find(tx, project_id)
+    let (project, urn) = project::find(tx, project_id)
         .await?
         .filter(|(project, _)| ctx.within(project.trust_id.0).is_ok())
-        .ok_or_else(|| Error::not_found("project", project_id))
+        .ok_or_else(|| Error::not_found("project", project_id))?;
+    ctx.school(project.school_id.0, &urn)?;
+    Ok((project, urn))
 }
 
 pub(super) fn view(ctx: &Ctx, project: Project, urn: String) -> View {

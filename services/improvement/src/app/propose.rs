@@ -37,6 +37,7 @@ impl App {
                 Box::pin(async move {
                     let Propose { trust_id, about, text } = command;
                     let (school, signal) = subject(tx, trust_id, about).await?;
+                    context.school(school.school_id.0, school.urn.as_str())?;
                     still_ours(&school)?;
                     let project_id = ProjectId(context.new_id());
                     let event_id = context.new_id();

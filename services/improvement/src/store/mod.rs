@@ -15,6 +15,7 @@ pub fn migrations() -> db::Migrations {
     let own = db::Migrations::new(
         &sqlx::migrate!("migrations/sqlite"),
         &sqlx::migrate!("migrations/postgres"),
-    );
+    )
+    .parts(&[("project_transition", "project", "project_id")]);
     journal::migrations().and(own)
 }

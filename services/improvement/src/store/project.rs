@@ -112,3 +112,13 @@ pub(crate) async fn list(
     .await?);
     rows.into_iter().map(Row::read).collect()
 }
+
+/// Removes a project, whose transitions are gone.
+pub(crate) async fn remove(tx: &mut Tx, project_id: ProjectId) -> Result<()> {
+    on!(tx, |c| sqlx::query("DELETE FROM project WHERE project_id = $1")
+        .bind(project_id)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}

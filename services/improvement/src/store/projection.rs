@@ -30,6 +30,16 @@ impl Projection for Projects {
     fn project<'t>(&'t self, tx: &'t mut Tx, events: &'t [Recorded]) -> BoxFuture<'t, Result<()>> {
         Box::pin(project_all(tx, events))
     }
+
+    fn clear<'t>(&'t self, tx: &'t mut Tx, stream: &'t str) -> BoxFuture<'t, Result<bool>> {
+        Box::pin(async move {
+            let Some(id) = stream.strip_prefix("project/") else { return Ok(false) };
+            let project_id = ProjectId::parse(id).map_err(Error::internal)?;
+            transition::remove(tx, project_id).await?;
+            project::remove(tx, project_id).await?;
+            Ok(true)
+        })
+    }
 }
 
 /// Loads what the events change, changes it, and stores each project once.

@@ -87,3 +87,12 @@ pub(crate) async fn list(
     .fetch_all(c)
     .await?))
 }
+
+pub(crate) async fn remove(tx: &mut Tx, project_id: ProjectId) -> Result<()> {
+    on!(tx, |c| sqlx::query("DELETE FROM project_transition WHERE project_id = $1")
+        .bind(project_id)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}

@@ -23,6 +23,7 @@ fn path(project: &Value, part: &str) -> String {
     format!("/v1/projects/{}/{part}", project["projectId"].as_str().unwrap())
 }
 
+/// threat: T-WRONG-SCOPE
 async fn every_call_needs_its_scope(database: Database) {
     const SERVICE: &str = "headway.improvement.v1.ImprovementService";
     let world = World::new(&database).await;
@@ -47,6 +48,7 @@ async fn every_call_needs_its_scope(database: Database) {
     assert_eq!(count, 13);
 }
 
+/// threat: T-LOST-UPDATE
 async fn a_version_is_asked_for_and_checked(database: Database) {
     let world = World::new(&database).await;
     let (rest, caller) = (world.app.rest(), world.caller());
@@ -78,6 +80,7 @@ fn id(project: &Value) -> &str {
     project["projectId"].as_str().unwrap()
 }
 
+/// threat: T-OTHER-TRUST
 async fn another_trust_sees_nothing(database: Database) {
     let world = World::new(&database).await;
     let project = world.project(&world.rest()).await;
@@ -115,6 +118,7 @@ async fn another_trust_sees_nothing(database: Database) {
     assert_eq!(unchanged.unwrap(), project);
 }
 
+/// threat: T-REPLAY
 async fn a_retry_gets_the_first_answer(database: Database) {
     let world = World::new(&database).await;
     for (door, key) in [(world.rest(), "a"), (world.grpc(), "b")] {

@@ -5,7 +5,12 @@ use testkit::Database;
 
 use crate::world::{World, change, diagnosis, goal, in_days, plan, stocktake, to};
 
-testkit::both!(the_journal_rebuilds_the_tables, a_race_has_one_winner, an_erased_text_is_absent);
+testkit::both!(
+    the_journal_rebuilds_the_tables,
+    a_race_has_one_winner,
+    an_erased_text_is_absent,
+    a_text_is_found_and_erased_everywhere,
+);
 
 async fn busy(world: &World) -> serde_json::Value {
     let door = world.rest();
@@ -44,6 +49,7 @@ async fn the_journal_rebuilds_the_tables(database: Database) {
     assert_eq!(journal::verify(world.app.journal()).await.unwrap().1, []);
 }
 
+/// threat: T-LOST-UPDATE
 async fn a_race_has_one_winner(database: Database) {
     let world = World::new(&database).await;
     let project = world.project(&world.rest()).await;
@@ -99,6 +105,68 @@ async fn an_erased_text_is_absent(database: Database) {
     assert!(moves["transitions"].as_array().unwrap().iter().all(|it| it["rationale"].is_null()));
     let embed = change(&read, to("EMBEDDING"));
     assert!(world.rest().call("CreateProjectTransition", embed).await.is_ok());
+}
+
+/// A text that names somebody is found by the name and erased from wherever it stands; the log and its proofs stay.
+async fn a_text_is_found_and_erased_everywhere(database: Database) {
+    let world = World::new(&database).await;
+    let door = world.rest();
+    let mut project = busy(&world).await;
+    let leaving =
+        change(&project, json!({"to": "PROJECT_STATE_ABANDONED", "rationale": "Canary Jane left"}));
+    project = door.call("CreateProjectTransition", leaving).await.unwrap();
+    let journals: journal::Journals = [world.app.journal().clone()].into_iter().collect();
+    let rest = journals.rest();
+    let post = async |path: &str, body: serde_json::Value| {
+        world.caller().post(&rest, &format!("/v1/journals/improvement/texts/{path}"), body).await
+    };
+    let search = json!({"trustId": world.trust_id, "containing": "canary jane"});
+    let found = post("searches", search.clone()).await.body;
+    let texts = found["texts"].as_array().unwrap();
+    assert_eq!(texts.len(), 1, "{found}");
+    let stream = format!("project/{}", project["projectId"].as_str().unwrap());
+    assert_eq!(texts[0]["stream"], stream.as_str());
+    assert!(!found.to_string().contains("Jane"), "what they say is not told");
+    let path = format!("{}/erasures", texts[0]["textId"].as_str().unwrap());
+    let foreign = testkit::Caller::of(world.other_trust_id);
+    let refused = foreign
+        .post(&rest, &format!("/v1/journals/improvement/texts/{path}"), json!({"reason": "Mine"}))
+        .await;
+    assert_eq!(testkit::problem(&refused), "NOT_FOUND");
+    let erased = post(&path, json!({"reason": "Request 9"})).await;
+    assert_eq!(
+        (erased.status.as_u16(), &erased.body["stream"]),
+        (200, &json!(stream)),
+        "{erased:?}"
+    );
+    assert!(erased.body["scrubbedHow"].as_str().unwrap().starts_with("VACUUM"), "{erased:?}");
+    assert_eq!(post("searches", search).await.body["texts"], json!([]));
+    assert_eq!(testkit::problem(&post(&path, json!({"reason": "Again"})).await), "NOT_FOUND");
+
+    let id = json!({"projectId": project["projectId"]});
+    let read = door.call("GetProject", id.clone()).await.unwrap();
+    assert_eq!((&read["state"], &read["title"]), (&project["state"], &project["title"]));
+    let moves = door.call("ListProjectTransitions", id).await.unwrap();
+    let said: Vec<_> = moves["transitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["rationale"].is_null())
+        .collect();
+    assert_eq!(said.iter().filter(|it| **it).count(), 1, "{moves}");
+    if let Database::Sqlite(folder) = &database {
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            assert!(!bytes.windows(11).any(|it| it == b"Canary Jane"));
+        }
+    }
+    let fresh = match database {
+        Database::Sqlite(_) => Database::sqlite(),
+        Database::Postgres { .. } => Database::postgres().await,
+    };
+    let empty = fresh.open(improvement::NAME, improvement::migrations()).await;
+    assert!(journal::rebuild(world.app.journal(), &empty).await.unwrap().is_equal());
+    assert_eq!(journal::verify(world.app.journal()).await.unwrap().1, []);
 }
 
 #[tokio::test]

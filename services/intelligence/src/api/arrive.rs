@@ -107,7 +107,7 @@ impl Arriving {
         media_type: String,
     ) -> Result<Batch> {
         let (message, dry_run) = (header.encode_to_vec(), header.dry_run);
-        let snapshot = snapshot::read(&self.app, &self.feed, header).await?;
+        let snapshot = snapshot::read(&self.app, ctx, &self.feed, header).await?;
         let arrival = Arrival {
             client_id: ctx.caller.client_id.clone(),
             format,
@@ -125,8 +125,16 @@ impl Arriving {
                     return Err(nothing());
                 }
                 let feed = self.feed;
-                let push =
-                    Push { feed, dry_run, arrival, snapshot, records, skipped_rows, piece: None };
+                let push = Push {
+                    feed,
+                    dry_run,
+                    arrival,
+                    snapshot,
+                    records,
+                    generation: 0,
+                    skipped_rows,
+                    piece: None,
+                };
                 return self.app.push(ctx, push).await;
             }
             self.begin(ctx, first).await?;

@@ -125,7 +125,7 @@ fn change(it: Change, kind: Kind, schools: &Schools) -> Result<pb::Change> {
     Ok(pb::Change { position, recorded_at, op, urn, record, previous_urn })
 }
 
-fn enrolled(urn: &str, pupil: String, it: &Enrolment) -> pb::Enrolment {
+pub(super) fn enrolled(urn: &str, pupil: String, it: &Enrolment) -> pb::Enrolment {
     pb::Enrolment {
         urn: urn.to_owned(),
         pupil,

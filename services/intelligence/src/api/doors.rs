@@ -66,7 +66,8 @@ impl App {
         let (method, app) = (rpc::method(SERVICE, "PushRecords"), self.clone());
         let push =
             rpc::door::raw(method, move |request| push::over_rest(app.clone(), method, request));
-        let routes = self.rest_routes().route(&method.path, push);
+        let routes = self.rest_routes().merge(self.privacy().rest_routes());
+        let routes = routes.route(&method.path, push);
         let (method, app) = (rpc::method(SERVICE, "ListBatchResults"), self.clone());
         let results =
             rpc::door::raw(method, move |request| results::over_rest(app.clone(), method, request));

@@ -10,6 +10,7 @@ mod format;
 mod intake;
 mod mapping;
 mod measure;
+pub(crate) mod privacy;
 mod push;
 mod quick;
 mod record;

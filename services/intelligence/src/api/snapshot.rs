@@ -1,7 +1,7 @@
 //! What a push says it is all of.
 
 use contract::intelligence as pb;
-use rpc::{Error, Fault, Fields, Result};
+use rpc::{Ctx, Error, Fault, Fields, Result};
 
 use crate::{
     App,
@@ -11,6 +11,7 @@ use crate::{
 /// The snapshot a push asks for, with its schools found.
 pub(super) async fn read(
     app: &App,
+    ctx: &Ctx,
     feed: &Feed,
     header: &pb::PushRecordsRequest,
 ) -> Result<Option<Snapshot>> {
@@ -22,7 +23,7 @@ pub(super) async fn read(
         return Ok(None);
     };
     let asked = asked(snapshot, header.confirm_removal)?;
-    app.snapshot(feed, asked).await.map(Some)
+    app.snapshot(ctx, feed, asked).await.map(Some)
 }
 
 fn asked(it: &pb::Snapshot, confirmed: Option<u32>) -> Result<SnapshotAsked> {

@@ -4,7 +4,7 @@ use rpc::{Ctx, Error, Page, Reason, Result};
 
 use super::App;
 use crate::{
-    domain::{Batch, BatchId, Outcome, RESULTS_KEPT, RecordResult},
+    domain::{Batch, BatchId, Kind, Outcome, RESULTS_KEPT, RecordResult},
     store,
 };
 
@@ -15,7 +15,7 @@ impl App {
         batch_id: BatchId,
         as_of: Option<AsOf>,
     ) -> Result<Batch> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let now = readable(&mut tx, ctx, batch_id).await?;
         let Some(at) = as_of else { return Ok(now) };
         drop(tx);
@@ -53,8 +53,8 @@ impl App {
         batch_id: BatchId,
         from: u32,
     ) -> Result<Option<Vec<RecordResult>>> {
-        let mut tx = self.journal.db().read().await?;
-        readable(&mut tx, ctx, batch_id).await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
+        let batch = readable(&mut tx, ctx, batch_id).await?;
         if batch_id < BatchId::oldest_kept(ctx.now) {
             let detail =
                 format!("results are kept for {} days after a push", RESULTS_KEPT.num_days());
@@ -63,6 +63,16 @@ impl App {
         let stretch = store::batch::results_from(&mut tx, batch_id, from).await?;
         let rest = |it: Vec<RecordResult>| it.into_iter().filter(|it| it.ordinal >= from).collect();
         let rest: Option<Vec<RecordResult>> = stretch.map(rest);
+        let feed = store::feed::get(&mut tx, batch.feed_id).await?;
+        tx.rollback().await?;
+        let kinds = feed.map(|it| it.kinds).unwrap_or_default();
+        let kinds: Vec<Kind> = kinds.into_iter().filter(|it| it.is_personal()).collect();
+        if !kinds.is_empty() {
+            let read =
+                (batch.trust_id, "headway.intelligence.v1.IntelligenceService.ListBatchResults");
+            let rows = rest.as_ref().map_or(0, Vec::len);
+            self.note_read(ctx, read, &kinds, rows, None).await?;
+        }
         Ok(rest.filter(|it| !it.is_empty()))
     }
 }

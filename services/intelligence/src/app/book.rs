@@ -10,7 +10,7 @@ use identity::{SchoolId, TrustId};
 use rpc::Result;
 
 use crate::{
-    domain::{Body, Book, Enrolment, Hash, Roll, Slot},
+    domain::{Body, Book, Enrolment, Hash, PeriodKind, Roll, Slot},
     store::{self, Range},
 };
 
@@ -121,8 +121,18 @@ impl Reach {
             self.weeks.insert((school_id, week.starts_on(), week.ends_on()));
             book.open_tally(school_id, term, folded);
         }
-        for (slot, register) in store::register::within(tx, &merged(&self.weeks)).await? {
+        let weeks = merged(&self.weeks);
+        // Only who lost a place on a roll can have left anything.
+        let left =
+            weeks.iter().filter(|it| book.roll(it.school_id).is_some_and(Roll::has_forgotten));
+        let left: Vec<Range> = left.copied().collect();
+        for (slot, register) in store::register::within(tx, &weeks).await? {
             book.open_register(slot, register);
+        }
+        for (school_id, week, tally) in
+            store::privacy::remainder::within(tx, PeriodKind::Week, &left).await?
+        {
+            book.open_left(school_id, week, tally);
         }
         Ok(())
     }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use contract::intelligence::RecordKind;
 use db::Tx;
 use identity::{SchoolId, TrustId};
-use rpc::{Ctx, Error, Page, Reason, Result};
+use rpc::{Asked, Ctx, Error, Page, Reason, Result, Twin};
 
 use super::App;
 use crate::{
@@ -41,16 +42,24 @@ impl App {
         ctx.within(trust_id.0)?;
         // Before the snapshot that is read: everything up to here is in it.
         let head = self.journal.head().await?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let schools = store::school::of_trust(&mut tx, trust_id).await?;
         let school = number.map(|it| schools.find(it)).transpose();
         let school = school.map_err(|it| Error::new(it.reason, it.detail))?;
         let cursor = page.after.clone().unwrap_or_else(|| Cursor::beginning(head));
         if cursor.is_gone(store::change::forgotten_to(&mut tx, trust_id).await?) {
-            let detail = "deletions are told of for 90 days, and you were away for longer: begin again without `after`, \
-                          and forget records that are not told of then";
+            let detail = "deletions are told of for 90 days, and until pupils are given other pseudonyms, and you were away \
+                          since: begin again without `after`, and forget records that are not told of then";
             return Err(Error::new(Reason::ChangesGone, detail));
         }
+        let asked = asked(kind);
+        match school {
+            Some(it) => {
+                ctx.granted(&Asked { school: Some((it.school_id.0, &it.urn)), ..asked })?;
+            }
+            None => ctx.granted(&asked)?,
+        }
+        let seen = ctx.caller.permit.schools(ctx.scope, &asked);
         let school_id = school.map(|it| it.school_id);
         let wanted = Wanted { trust_id, school_id, limit: page.limit() };
         let mut changes = collect(&mut tx, kind, wanted, &schools, &cursor).await?;
@@ -63,14 +72,39 @@ impl App {
             Some(last) => cursor.after(last),
             None => Cursor::end(last.map_or(head, |it| it.position.max(head))),
         };
+        // What is of no school is for those who may see every school.
+        if let Some(seen) = seen {
+            changes.retain(|it| it.school_id.is_some_and(|it| seen.contains(&it.0)));
+        }
         let positions: BTreeSet<i64> = changes.iter().map(|it| it.position).collect();
         let positions: Vec<i64> = positions.into_iter().collect();
         let recorded = store::change::recorded_at(&mut tx, &positions).await?;
         for it in &mut changes {
             it.recorded_at = recorded.get(&it.position).copied();
         }
+        if kind.is_personal() {
+            tx.rollback().await?;
+            let read = (trust_id, "headway.intelligence.v1.IntelligenceService.ListChanges");
+            let rows = changes.iter().map(rows).sum();
+            self.note_read(ctx, read, &[kind], rows, None).await?;
+        }
         Ok(Told { changes, schools, next, more })
     }
+}
+
+/// How many rows about individuals a change tells.
+fn rows(it: &Change) -> usize {
+    match &it.record {
+        ChangedRecord::Register { marks, .. } => marks.len(),
+        ChangedRecord::School { .. } => 0,
+        _ => 1,
+    }
+}
+
+/// What a reader of a kind must have been granted.
+fn asked(kind: Kind) -> Asked<'static> {
+    let named = !matches!(kind, Kind::Cover | Kind::BudgetLine | Kind::Observation);
+    Asked { kind: RecordKind::try_from(kind.to_wire()).ok(), named, school: None }
 }
 
 /// At least the next changes of every sort, as many as are wanted.

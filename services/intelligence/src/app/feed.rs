@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use db::Tx;
+use db::{Tenant, Tx};
 use identity::TrustId;
 use journal::{AsOf, Of};
 use rpc::{Ctx, Error, Fields, Page, Result};
@@ -43,7 +43,7 @@ impl App {
         feed_id: FeedId,
         as_of: Option<AsOf>,
     ) -> Result<NamedFeed> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let mut feed = required(&mut tx, feed_id).await?;
         ctx.within(feed.trust_id.0).map_err(|_| missing(feed_id))?;
         drop(tx);
@@ -61,7 +61,7 @@ impl App {
         let feed = if let Some(feed) = self.feeds.get(feed_id) {
             feed
         } else {
-            let mut tx = self.journal.db().read().await?;
+            let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
             let feed = required(&mut tx, feed_id).await?;
             self.feeds.remember(feed.clone());
             feed
@@ -78,7 +78,7 @@ impl App {
         page: &Page<FeedId>,
     ) -> Result<Vec<NamedFeed>> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let schools = store::school::of_trust(&mut tx, trust_id).await?;
         let feeds = store::feed::of_trust(&mut tx, trust_id, page.after, page.limit()).await?;
         Ok(feeds.into_iter().map(|it| named(it, &schools)).collect())
@@ -86,12 +86,12 @@ impl App {
 
     /// Every school of a trust by every number it has or had.
     pub(crate) async fn schools(&self, trust_id: TrustId) -> Result<Schools> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(Tenant::Trust(trust_id.0)).await?;
         store::school::of_trust(&mut tx, trust_id).await
     }
 
     async fn with_urns(&self, feed: Feed) -> Result<NamedFeed> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(Tenant::Trust(feed.trust_id.0)).await?;
         let schools = store::school::of_trust(&mut tx, feed.trust_id).await?;
         Ok(named(feed, &schools))
     }
@@ -102,7 +102,14 @@ fn decide(ctx: &Ctx, command: CreateFeed, schools: &Schools) -> Result<Feed> {
     let mut school_ids = BTreeSet::new();
     for (index, urn) in command.urns.iter().enumerate() {
         let found = schools.find(urn);
-        school_ids.extend(fields.take(&format!("/urns/{index}"), found).map(|it| it.school_id));
+        let found = fields.take(&format!("/urns/{index}"), found);
+        if let Some(school) = found {
+            ctx.school(school.school_id.0, &school.urn)?;
+            school_ids.insert(school.school_id);
+        }
+    }
+    if command.urns.is_empty() {
+        ctx.every_school()?;
     }
     fields.done(|| {
         Some(Feed {

@@ -36,6 +36,9 @@ impl App {
     pub async fn keep_at(&self, now: DateTime<Utc>) -> Result<()> {
         while self.expire_parked(now).await? > 0 {}
         while self.forget(now).await? > 0 {}
+        self.retain(now).await?;
+        self.renew_pseudonyms(now).await?;
+        self.scrub_erased(now).await?;
         Ok(())
     }
 

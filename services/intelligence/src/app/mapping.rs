@@ -1,3 +1,4 @@
+use db::Tenant;
 use journal::{AsOf, Of};
 use rpc::{Ctx, Error, Page, Result};
 
@@ -61,7 +62,7 @@ impl App {
     ) -> Result<Mapping> {
         let feed = self.feed(ctx, feed_id, None).await?.feed;
         feed.may_read(&ctx.caller)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let found = store::mapping::get(&mut tx, feed_id, name).await?;
         let found = found.ok_or_else(|| missing(name))?;
         let Some(at) = as_of else { return Ok(found) };
@@ -74,7 +75,7 @@ impl App {
 
     /// A mapping by which a push into its feed is read.
     pub(crate) async fn mapping_of(&self, feed: &Feed, name: &str) -> Result<Mapping> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(Tenant::Trust(feed.trust_id.0)).await?;
         let found = store::mapping::get(&mut tx, feed.feed_id, name).await?;
         found.ok_or_else(|| missing(name))
     }
@@ -87,7 +88,7 @@ impl App {
     ) -> Result<Vec<Mapping>> {
         let feed = self.feed(ctx, feed_id, None).await?.feed;
         feed.may_read(&ctx.caller)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         store::mapping::of_feed(&mut tx, feed_id, page.after.as_deref(), page.limit()).await
     }
 }

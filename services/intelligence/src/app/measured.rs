@@ -1,6 +1,9 @@
 //! The values of measures that facts and rolls come to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    iter::repeat_n,
+};
 
 use chrono::NaiveDate;
 use db::Tx;
@@ -138,7 +141,11 @@ impl<'a> Measured<'a> {
             }
         }
         for (school_id, roll) in &self.rolls {
-            let standings = roll.on(census).into_iter().flatten().collect();
+            let mut standings: Vec<_> = roll.on(census).into_iter().flatten().collect();
+            if roll.has_forgotten() {
+                let left = store::privacy::remainder::on_roll(tx, *school_id, census).await?;
+                standings.extend(left.into_iter().flat_map(|(it, number)| repeat_n(it, number)));
+            }
             material.standings.insert(*school_id, standings);
         }
         Ok(material)

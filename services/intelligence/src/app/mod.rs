@@ -14,6 +14,7 @@ mod mapping;
 mod measured;
 mod observation;
 mod parked;
+mod privacy;
 mod rekey;
 mod school;
 mod signal;
@@ -24,12 +25,17 @@ mod tally;
 mod unit;
 mod worker;
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
+use chrono::NaiveDate;
 use db::Db;
+use identity::TrustId;
 use journal::{Follower, Journal, Source};
 
-use crate::{NAME, pupil_key::MasterKey, store};
+use crate::{NAME, pupil_key::MasterKeys, store};
 
 pub(crate) use changes::Told;
 pub(crate) use feed::NamedFeed;
@@ -37,6 +43,9 @@ pub(crate) use ingest::Push;
 pub(crate) use mapping::SaveMapping;
 pub(crate) use observation::{Question, Split};
 pub(crate) use parked::NamedParked;
+pub(crate) use privacy::{
+    CreateErasure, CreateHold, Export, HeldAs, NamedErasure, NamedHold, Person,
+};
 pub use school::RegistryFollower;
 pub(crate) use spool::{Header, LONGEST_WAIT, Upload};
 pub(crate) use standing::Standing;
@@ -48,18 +57,35 @@ pub struct App {
     feeds: Arc<authority::Feeds>,
     busy: Arc<busy::Busy>,
     ingest: Arc<ingest::Ingest>,
-    key: MasterKey,
+    keys: MasterKeys,
+    generations: Generations,
+    /// The day on which retention was looked to last.
+    retained_on: Arc<Mutex<Option<NaiveDate>>>,
     spool: Arc<spool::Spool>,
 }
 
+/// With how many keys ids of trusts were hashed when that was last read.
+type Generations = Arc<Mutex<HashMap<TrustId, u32>>>;
+
 impl App {
-    /// `master_key` makes pupils' ids unreadable; it must stay the same for as long as the database does.
-    pub fn open(db: Db, master_key: [u8; 32]) -> Self {
+    /// `keys` make people's ids unreadable. They must stay the same for as long as the database does, but that another may
+    /// be added at the end.
+    pub fn open(db: Db, keys: impl Into<MasterKeys>) -> Self {
         let journal = Journal::open(NAME, db, store::event::State);
         let feeds = Arc::<authority::Feeds>::default();
-        let ingest = ingest::Ingest::new(journal.clone(), Arc::clone(&feeds));
-        let (key, spool) = (MasterKey::new(master_key), Arc::default());
-        Self { journal, feeds, busy: Arc::default(), ingest, key, spool }
+        let (keys, generations) = (keys.into(), Generations::default());
+        let known = (keys.clone(), Arc::clone(&generations));
+        let ingest = ingest::Ingest::new(journal.clone(), Arc::clone(&feeds), known);
+        Self {
+            journal,
+            feeds,
+            busy: Arc::default(),
+            ingest,
+            keys,
+            generations,
+            retained_on: Arc::default(),
+            spool: Arc::default(),
+        }
     }
 
     pub fn journal(&self) -> &Journal {
@@ -71,5 +97,15 @@ impl App {
     pub fn follow(&self, registry: Source) -> Follower {
         let handler = RegistryFollower::new(self.journal.clone());
         Follower::new(self.journal.clone(), registry, handler)
+    }
+
+    /// Whether retention has not been looked to on this day; it has from then on.
+    fn is_new_day(&self, today: NaiveDate) -> bool {
+        let mut last = self.retained_on.lock().unwrap_or_else(PoisonError::into_inner);
+        last.replace(today) != Some(today)
+    }
+
+    fn day_is_not_over(&self) {
+        self.retained_on.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

@@ -4,9 +4,10 @@ use std::{
 };
 
 use chrono::NaiveDate;
+use contract::intelligence::RecordKind;
 use db::Tx;
 use identity::{SchoolId, TrustId};
-use rpc::{Ctx, Error, Fault, Page, Reason, Result};
+use rpc::{Ctx, Error, Fault, Page, Reason, Result, Twin};
 
 use super::{App, measured::Measured, tally};
 use crate::{
@@ -98,21 +99,25 @@ impl App {
         page: &Page<Place>,
     ) -> Result<Vec<Shown>> {
         ctx.within(question.trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let known = store::school::of_trust(&mut tx, question.trust_id).await?;
         let question = &question.of_school(&mut tx, &known).await?;
         let schools = if let Some(number) = &question.number {
-            vec![known.find(number).map_err(|it| Error::new(it.reason, it.detail))?]
+            let school = known.find(number).map_err(|it| Error::new(it.reason, it.detail))?;
+            ctx.school(school.school_id.0, &school.urn)?;
+            vec![school]
         } else {
             let here = |it: &&School| it.left_on.is_none_or(|left| left >= question.from);
-            known.all().into_iter().filter(here).collect()
+            let seen = |it: &&School| ctx.sees(it.school_id.0);
+            known.all().into_iter().filter(here).filter(seen).collect()
         };
         let from = page.after.as_ref().map_or(question.from, |it| it.starts_on);
-        let reported = reported(&mut tx, question, &schools, from).await?;
-        let (attendance, facts) = (question.attendance(), question.facts());
+        let mut reported = reported(&mut tx, question, &schools, from).await?;
+        let (mut attendance, mut facts) = (question.attendance(), question.facts());
         if attendance.is_empty() && facts.is_empty() && reported.is_empty() {
             is_reported(&mut tx, question).await?;
         }
+        granted(ctx, question, &mut attendance, &mut facts, &mut reported)?;
         let after = |it: &Shown| {
             question.holds(it) && page.after.as_ref().is_none_or(|after| it.place() > *after)
         };
@@ -146,6 +151,35 @@ impl App {
         shown.truncate(wanted);
         Ok(shown)
     }
+}
+
+/// Leaves out what comes of records of a kind that no grant covers; refuses a measure that is asked for by name.
+fn granted(
+    ctx: &Ctx,
+    question: &Question,
+    attendance: &mut Vec<Measure>,
+    facts: &mut Vec<&'static FactMeasure>,
+    reported: &mut Vec<Shown>,
+) -> Result<()> {
+    let Some(kinds) = ctx.caller.permit.kinds(ctx.scope) else { return Ok(()) };
+    let has = |kind: RecordKind| kinds.contains(&kind.into());
+    let of = |it: &FactMeasure| RecordKind::try_from(it.kind?.to_wire()).ok();
+    if question.measure.is_some() {
+        if !attendance.is_empty() {
+            ctx.kind(RecordKind::AttendanceRegister)?;
+        }
+        for it in facts.iter() {
+            ctx.kind(of(it).unwrap_or_default())?;
+        }
+        if !reported.is_empty() {
+            ctx.kind(RecordKind::Observation)?;
+        }
+    }
+    attendance.retain(|_| has(RecordKind::AttendanceRegister));
+    // A measure that is of several kinds is for those who may see every kind.
+    facts.retain(|it| of(it).is_some_and(has));
+    reported.retain(|_| has(RecordKind::Observation));
+    Ok(())
 }
 
 /// What sources reported of these schools, for periods that start from a day on.

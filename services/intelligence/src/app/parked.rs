@@ -1,7 +1,11 @@
 //! Records that wait for their pupils.
 
+use std::collections::BTreeSet;
+
 use identity::TrustId;
 use rpc::{Ctx, Error, Page, Result, Scope};
+
+use uuid::Uuid;
 
 use super::App;
 use crate::{
@@ -26,17 +30,41 @@ impl App {
         page: &Page<(BatchId, u32)>,
     ) -> Result<Vec<NamedParked>> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let schools = store::school::of_trust(&mut tx, trust_id).await?;
         let found = number.map(|it| schools.find(it)).transpose();
         let school = found.map_err(|it| Error::new(it.reason, it.detail))?;
         let own = (!ctx.caller.may(Scope::IntelligenceWrite)).then(|| ctx.caller.client_id.clone());
         let filter = Filter { school_id: school.map(|it| it.school_id), state, client_id: own };
-        let found =
-            store::parked::of_trust(&mut tx, trust_id, &filter, page.after, page.limit()).await?;
+        let granted = ctx.schools();
+        let is_granted = |it: &Parked| {
+            let of =
+                |granted: &BTreeSet<Uuid>| it.school_id.is_some_and(|it| granted.contains(&it.0));
+            granted.as_ref().is_none_or(of)
+        };
+        // Records of schools that are not granted are passed over, so that a page is as full as any other.
+        let (mut found, mut after) = (Vec::new(), page.after);
+        let wanted = usize::try_from(page.limit()).map_err(Error::internal)?;
+        loop {
+            let next =
+                store::parked::of_trust(&mut tx, trust_id, &filter, after, page.limit()).await?;
+            let is_last = next.len() < wanted;
+            after = next.last().map(|it| (it.batch_id, it.ordinal));
+            found.extend(next.into_iter().filter(is_granted));
+            if is_last || found.len() >= wanted {
+                found.truncate(wanted);
+                break;
+            }
+        }
         let urn =
             |it: &Parked| it.school_id.and_then(|it| schools.get(it)).map(|it| it.urn.clone());
         let named = |parked: Parked| NamedParked { urn: urn(&parked).unwrap_or_default(), parked };
-        Ok(found.into_iter().map(named).collect())
+        let found: Vec<NamedParked> = found.into_iter().map(named).collect();
+        tx.rollback().await?;
+        let kinds: BTreeSet<_> = found.iter().map(|it| it.parked.kind).collect();
+        let read = (trust_id, "headway.intelligence.v1.IntelligenceService.ListParkedRecords");
+        let kinds: Vec<_> = kinds.into_iter().collect();
+        self.note_read(ctx, read, &kinds, found.len(), None).await?;
+        Ok(found)
     }
 }

@@ -20,7 +20,7 @@ impl App {
         signal_id: SignalId,
         as_of: Option<AsOf>,
     ) -> Result<Signal> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let now = readable(&mut tx, ctx, signal_id).await?;
         let Some(at) = as_of else { return Ok(now) };
         drop(tx);
@@ -39,17 +39,35 @@ impl App {
         page: &Page<SignalId>,
     ) -> Result<Vec<Signal>> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let school_id = match number {
             Some(number) => {
                 let schools = store::school::of_trust(&mut tx, trust_id).await?;
-                let found = schools.find(number).map(|it| it.school_id);
-                Some(found.map_err(|it| Error::new(it.reason, it.detail))?)
+                let found = schools.find(number).map_err(|it| Error::new(it.reason, it.detail))?;
+                ctx.school(found.school_id.0, &found.urn)?;
+                Some(found.school_id)
             }
             None => None,
         };
         let filter = store::signal::Filter { school_id, state };
-        store::signal::of_trust(&mut tx, trust_id, filter, page.after, page.limit()).await
+        let Some(granted) = ctx.schools() else {
+            return store::signal::of_trust(&mut tx, trust_id, filter, page.after, page.limit())
+                .await;
+        };
+        // Schools that are not granted are passed over, so that a page is as full as any other.
+        let (mut signals, mut after) = (Vec::new(), page.after);
+        let wanted = usize::try_from(page.limit()).map_err(Error::internal)?;
+        loop {
+            let found =
+                store::signal::of_trust(&mut tx, trust_id, filter, after, page.limit()).await?;
+            let is_last = found.len() < wanted;
+            after = found.last().map(|it| it.signal_id);
+            signals.extend(found.into_iter().filter(|it| granted.contains(&it.school_id.0)));
+            if is_last || signals.len() >= wanted {
+                signals.truncate(wanted);
+                return Ok(signals);
+            }
+        }
     }
 
     pub(crate) async fn move_signal(
@@ -104,5 +122,6 @@ async fn readable(tx: &mut Tx, ctx: &Ctx, signal_id: SignalId) -> Result<Signal>
     let missing = || Error::not_found("signal", signal_id);
     let signal = store::signal::get(tx, signal_id).await?.ok_or_else(missing)?;
     ctx.within(signal.trust_id.0).map_err(|_| missing())?;
+    ctx.school(signal.school_id.0, &signal.urn)?;
     Ok(signal)
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use db::Tx;
+use contract::intelligence::RecordKind;
+use db::{Tenant, Tx};
 use identity::SchoolId;
-use rpc::{Fault, Fields, Reason, Result};
+use rpc::{Asked, Ctx, Fault, Fields, Reason, Result, Twin};
 
 use super::App;
 use crate::{
@@ -18,8 +19,13 @@ use crate::{
 
 impl App {
     /// A snapshot with its schools found, which must be the feed's; without any it is of all of the feed's.
-    pub(crate) async fn snapshot(&self, feed: &Feed, asked: SnapshotAsked) -> Result<Snapshot> {
-        let mut tx = self.journal.db().read().await?;
+    pub(crate) async fn snapshot(
+        &self,
+        ctx: &Ctx,
+        feed: &Feed,
+        asked: SnapshotAsked,
+    ) -> Result<Snapshot> {
+        let mut tx = self.journal.db().read_as(Tenant::Trust(feed.trust_id.0)).await?;
         let schools = store::school::of_trust(&mut tx, feed.trust_id).await?;
         let mut fields = Fields::new();
         let mut school_ids = BTreeSet::new();
@@ -34,6 +40,16 @@ impl App {
         }
         if asked.urns.is_empty() {
             school_ids.clone_from(&feed.school_ids);
+        }
+        // What it does not name it deletes: all of its scope must be the caller's.
+        let of_kind =
+            Asked { kind: RecordKind::try_from(asked.kind.to_wire()).ok(), ..Asked::default() };
+        if school_ids.is_empty() {
+            ctx.caller.permit.demand_every_school(ctx.scope, &of_kind)?;
+        }
+        for id in &school_ids {
+            let urn = schools.get(*id).map_or("", |it| &it.urn);
+            ctx.granted(&Asked { school: Some((id.0, urn)), ..of_kind })?;
         }
         let SnapshotAsked { kind, starts_on, ends_on, confirmed, .. } = asked;
         fields.done(|| Some(Snapshot { kind, school_ids, starts_on, ends_on, confirmed }))

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
+use db::Tenant;
 use identity::TrustId;
 use journal::{Held, partition};
 use relay::Place;
@@ -81,7 +82,7 @@ impl App {
     /// Reads a part of a received batch; nothing if it is not there.
     pub(super) async fn part(&self, work: &Work) -> Result<Option<Part>> {
         let Some(sealed) = self.sealed(work).await? else { return Ok(None) };
-        let key = self.key.of_trust(work.trust_id)?;
+        let key = self.keys.of_trust(work.trust_id, self.keys.newest())?;
         let bytes = key.open(work.batch_id, work.done, sealed.sealed)?;
         Ok(Some(Part {
             format: sealed.format,
@@ -93,14 +94,14 @@ impl App {
 
     async fn sealed(&self, work: &Work) -> Result<Option<Sealed>> {
         let Some(queue) = &self.spool.queue else {
-            let mut tx = self.journal.db().read().await?;
+            let mut tx = self.journal.db().read_as(Tenant::Trust(work.trust_id.0)).await?;
             return store::work::part(&mut tx, work.batch_id, work.done).await;
         };
         let Some((headers, bytes)) =
             queue.get(&place(work.partition, work.batch_id, work.done)).await?
         else {
             // It may have been received before there was a queue.
-            let mut tx = self.journal.db().read().await?;
+            let mut tx = self.journal.db().read_as(Tenant::Trust(work.trust_id.0)).await?;
             return store::work::part(&mut tx, work.batch_id, work.done).await;
         };
         let strange = || Error::internal("a message of the work queue is not of this build");
@@ -142,11 +143,13 @@ impl Upload {
     /// Keeps the next part; once this answers, it is durable.
     pub(crate) async fn keep(&mut self, part: Part) -> Result<()> {
         let (trust_id, number) = (self.feed.trust_id, self.parts);
+        let keys = &self.app.keys;
+        let key = keys.of_trust(trust_id, keys.newest())?;
         let sealed = Sealed {
             format: part.format,
             first_line: i32::try_from(part.first_line).map_err(Error::internal)?,
             records: i32::try_from(part.records).map_err(Error::internal)?,
-            sealed: self.app.key.of_trust(trust_id)?.seal(self.batch_id, number, part.bytes)?,
+            sealed: key.seal(self.batch_id, number, part.bytes)?,
         };
         self.parts += 1;
         if let Some(queue) = &self.app.spool.queue {
@@ -158,7 +161,7 @@ impl Upload {
             let place = place(partition_of(trust_id), self.batch_id, number);
             return queue.put(&place, &headers, sealed.sealed).await;
         }
-        let mut tx = self.app.journal.db().begin().await?;
+        let mut tx = self.app.journal.db().begin_as(Tenant::Trust(trust_id.0)).await?;
         let key = (trust_id, self.batch_id, number);
         store::work::keep_part(&mut tx, key, &sealed, rpc::now()).await?;
         Ok(tx.commit().await?)
@@ -224,6 +227,7 @@ impl App {
             trust_id: feed.trust_id,
             feed_id: feed.feed_id,
             client_id: ctx.caller.client_id.clone(),
+            permit: (*ctx.caller.permit).clone(),
             partition: partition_of(feed.trust_id),
             place: event.position,
             dry_run: told.dry_run,
@@ -249,7 +253,7 @@ impl App {
         let mut events = self.journal.subscribe(head).boxed();
         let until = tokio::time::Instant::now() + wait.min(LONGEST_WAIT);
         loop {
-            let mut tx = self.journal.db().read().await?;
+            let mut tx = self.journal.db().read_as(Tenant::Trust(batch.trust_id.0)).await?;
             let now = store::batch::get(&mut tx, batch.batch_id).await?;
             drop(tx);
             let now = now.ok_or_else(|| Error::not_found("batch", batch.batch_id))?;
@@ -275,15 +279,14 @@ impl Drop for Upload {
         if self.kept || self.parts == 0 {
             return;
         }
-        let (app, batch_id, partition) =
-            (self.app.clone(), self.batch_id, partition_of(self.feed.trust_id));
+        let (app, batch_id, trust_id) = (self.app.clone(), self.batch_id, self.feed.trust_id);
         // Best effort: what is not forgotten here is swept.
         tokio::spawn(async move {
             let forgotten = async {
                 if let Some(queue) = &app.spool.queue {
-                    return queue.discard(partition, batch_id.0).await;
+                    return queue.discard(partition_of(trust_id), batch_id.0).await;
                 }
-                let mut tx = app.journal.db().begin().await?;
+                let mut tx = app.journal.db().begin_as(Tenant::Trust(trust_id.0)).await?;
                 store::work::discard(&mut tx, batch_id).await?;
                 Ok(tx.commit().await?)
             };

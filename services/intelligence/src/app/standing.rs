@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use calendar::Week;
 use chrono::Days;
+use contract::intelligence::RecordKind;
 use identity::{SchoolId, TrustId};
 use rpc::{Ctx, Result};
 
@@ -41,7 +42,7 @@ impl App {
         let year = PeriodKind::AcademicYear.of(today);
         let last_week = Week::of(today).previous().starts_on();
         let from = today.checked_sub_days(Days::new(LOOK_BACK)).unwrap_or(today);
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let schools = store::school::of_trust(&mut tx, trust_id).await?;
         let mut records = BTreeMap::<SchoolId, Record>::new();
         for it in store::week::of_trust(&mut tx, trust_id, from, last_week).await? {
@@ -52,7 +53,9 @@ impl App {
             records.entry(school_id).or_default().year = Some(it.summary());
         }
         let none = Record::default();
-        let open = schools.all().into_iter().filter(|it| it.left_on.is_none_or(|it| it >= today));
+        ctx.kind(RecordKind::AttendanceRegister)?;
+        let here = |it: &&School| it.left_on.is_none_or(|it| it >= today);
+        let open = schools.all().into_iter().filter(here).filter(|it| ctx.sees(it.school_id.0));
         Ok(open
             .flat_map(|school| {
                 let record = records.get(&school.school_id).unwrap_or(&none);

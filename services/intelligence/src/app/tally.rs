@@ -23,6 +23,7 @@ pub(super) async fn of_periods(
         return Ok(HashMap::new());
     };
     let (kind, from, to) = (first.kind, first.starts_on, last.ends_on);
+    let asked_of = schools;
     let mut tallies = HashMap::<_, Tally>::new();
     let mut days = BTreeSet::new();
     if matches!(kind, PeriodKind::Day | PeriodKind::Week) {
@@ -50,6 +51,12 @@ pub(super) async fn of_periods(
         let standings = standings.entry(day).or_insert_with(|| roll.on(slot.date));
         let period = (slot.school_id, kind.of(slot.date).starts_on);
         tallies.entry(period).or_default().add(&register, standings);
+    }
+    let left: BTreeSet<_> = asked_of.iter().map(|it| (*it, from, to)).collect();
+    for (school_id, starts_on, tally) in
+        store::privacy::remainder::within(tx, kind, &merged(&left)).await?
+    {
+        tallies.entry((school_id, starts_on)).or_default().merge(&tally);
     }
     Ok(tallies)
 }

@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
+use db::Tenant;
 use futures::future::BoxFuture;
 use identity::TrustId;
 use journal::{Held, Leases};
-use rpc::{Caller, Ctx, Error, Fault, Problem, Reach, Reason, Result};
+use rpc::{Caller, Ctx, Error, Fault, Problem, Reach, Reason, Result, Scope};
 use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, interval_at, sleep, timeout},
@@ -153,13 +154,10 @@ impl Workers {
 
     /// Applies the next part of a batch.
     async fn apply(&self, work: Work, held: Held) -> Result<()> {
-        let caller = Caller {
-            client_id: work.client_id.clone(),
-            reach: Reach::Trust(work.trust_id.0),
-            scopes: std::collections::BTreeSet::new(),
-        };
-        let ctx = Ctx { caller, ..Ctx::system(NAME) };
-        let mut tx = self.app.journal.db().read().await?;
+        let mut caller = Caller::whole(&*work.client_id, Reach::Trust(work.trust_id.0), []);
+        caller.permit = Arc::new(work.permit.clone());
+        let ctx = Ctx { caller, scope: Scope::RecordsWrite, ..Ctx::system(NAME) };
+        let mut tx = self.app.journal.db().read_as(Tenant::Trust(work.trust_id.0)).await?;
         let feed = store::feed::get(&mut tx, work.feed_id).await?;
         let batch = store::batch::get(&mut tx, work.batch_id).await?;
         let snapshot = batch.and_then(|it| it.snapshot);

@@ -6,7 +6,8 @@ use chrono::NaiveDate;
 use identity::{SchoolId, TrustId};
 
 use crate::domain::{
-    Body, Folded, Hash, Ledger, Outcome, Register, Removed, Roll, Session, Summary,
+    Body, Folded, Hash, Ledger, Outcome, Register, Remainder, Removed, Roll, Session, Summary,
+    Tally,
 };
 
 /// Which register.
@@ -69,6 +70,31 @@ impl Book {
         if let Some(ledger) = self.ledgers.get_mut(&school_id) {
             ledger.terms.entry(term).or_insert(folded);
         }
+    }
+
+    /// What pupils count as in a week who are not known any more.
+    pub fn open_left(&mut self, school_id: SchoolId, week: NaiveDate, tally: Tally) {
+        if let Some(ledger) = self.ledgers.get_mut(&school_id) {
+            ledger.open_left(week, tally);
+        }
+    }
+
+    /// Erases a pupil of a trust, counted up to a day; gives for each school what figures go on counting, and how many
+    /// enrolments and marks went. Whoever deletes a pupil is to have everything opened that this touches.
+    pub fn erase(
+        &mut self,
+        push: usize,
+        (trust_id, pupil): (TrustId, &Hash),
+        until: NaiveDate,
+    ) -> Vec<(SchoolId, Remainder, usize, usize)> {
+        let own = self.ledgers.iter_mut().filter(|(_, it)| it.trust_id == trust_id);
+        let left = own.filter_map(|(school_id, ledger)| {
+            let (remainder, enrolments, marks) = ledger.erase(push, pupil, until)?;
+            Some((*school_id, remainder, enrolments, marks))
+        });
+        let left = left.collect();
+        self.forget(push, trust_id, *pupil);
+        left
     }
 
     /// A pupil who was told of in a record of its own.

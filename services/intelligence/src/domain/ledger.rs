@@ -15,8 +15,8 @@ use chrono::NaiveDate;
 use identity::TrustId;
 
 use crate::domain::{
-    Changed, Enrolment, Hash, Held, Mark, Outcome, Register, Roll, Session, Sessions, Standing,
-    Summary, Tally, standing_on,
+    Changed, Enrolment, Hash, Held, Mark, Outcome, PeriodKind, Register, Remainder, Roll, Session,
+    Sessions, Standing, Summary, Tally, standing_on,
 };
 
 /// A school's sessions in a term, but for its last week with registers.
@@ -57,6 +57,8 @@ pub struct Ledger {
     /// Weeks counted anew, by their Mondays.
     pub(super) weeks: BTreeMap<NaiveDate, Summary>,
     pub(super) removed: Vec<Removed>,
+    /// What pupils count as in a week who are not known any more, by Monday.
+    left: BTreeMap<NaiveDate, Tally>,
 }
 
 impl Ledger {
@@ -71,7 +73,13 @@ impl Ledger {
             changed_terms: BTreeSet::new(),
             weeks: BTreeMap::new(),
             removed: Vec::new(),
+            left: BTreeMap::new(),
         }
+    }
+
+    /// What pupils count as in a week who are not known any more.
+    pub(super) fn open_left(&mut self, week: NaiveDate, tally: Tally) {
+        self.left.insert(week, tally);
     }
 
     pub(super) fn open_register(&mut self, date: NaiveDate, session: Session, register: Register) {
@@ -149,6 +157,37 @@ impl Ledger {
         true
     }
 
+    /// Erases a pupil; gives what figures go on counting, and how many enrolments and marks went.
+    pub(super) fn erase(
+        &mut self,
+        push: usize,
+        pupil: &Hash,
+        until: NaiveDate,
+    ) -> Option<(Remainder, usize, usize)> {
+        let index = self.roll.index(pupil)?;
+        let mut remainder = Remainder::default();
+        let mut marks = 0;
+        for ((date, _), page) in &self.pages {
+            if page.register.code(index).is_some() {
+                marks += 1;
+                let standings = self.roll.on(*date);
+                remainder.count(*date, &page.register, &standings, |it| it == index);
+            }
+        }
+        let enrolments = self.roll.held(index);
+        remainder.enrolled(enrolments, until);
+        let enrolments = enrolments.len();
+        self.forget(push, pupil);
+        let remainder = remainder.unnamed();
+        for ((kind, starts_on), tally) in &remainder.tallies {
+            if *kind == PeriodKind::Week {
+                let week = self.left.entry(*starts_on).or_default();
+                *week = Tally::unnamed([&*week, tally]);
+            }
+        }
+        Some((remainder, enrolments, marks))
+    }
+
     fn remember(&mut self, index: u32) {
         self.is_roll_changed = true;
         self.before.entry(index).or_insert_with(|| self.roll.held(index).to_vec());
@@ -219,6 +258,9 @@ impl Ledger {
             let next = Week::of(week).next().starts_on();
             for ((date, _), page) in self.pages.range((week, Session::Am)..(next, Session::Am)) {
                 tally.add(&page.register, days.of(*date));
+            }
+            if let Some(left) = self.left.get(&week) {
+                tally.merge(left);
             }
             self.weeks.insert(week, tally.summary());
         }

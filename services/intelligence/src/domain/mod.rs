@@ -19,9 +19,11 @@ mod outcome;
 mod parked;
 mod part;
 mod period;
+mod privacy;
 mod published;
 mod record;
 mod register;
+mod remainder;
 mod roll;
 mod school;
 mod series;
@@ -63,11 +65,16 @@ pub use part::{
     BUNDLE_BYTES, COLUMNS, Format, HEADER_BYTES, NESTING, Part, RECORD_BYTES, Read, Sizes,
 };
 pub use period::{Period, PeriodKind};
+pub use privacy::{
+    Erasure, ErasureId, HoldId, LegalHold, Retained, RetainedUnit, RetentionRule, Subject, Went,
+    certificate, is_named, retained,
+};
 pub use published::{
     Cell, Published, PublishedCode, PublishedColumn, PublishedUnit, academic_year,
 };
 pub use record::{Body, Mark, Record, Session};
 pub use register::Register;
+pub use remainder::{COUNTED, Remainder};
 pub use roll::{Changed, Hash, Held, Roll};
 pub use school::{School, Schools};
 pub use series::{Direction, Judgement, Point, WEEKS, is_filled, judge, series};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::is_named;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -55,6 +57,36 @@ impl RecordResult {
         let (problems, superseded_by_urn, natural_key) = (Vec::new(), None, None);
         Self { ordinal: 0, line, external_id, outcome, problems, superseded_by_urn, natural_key }
     }
+}
+
+impl RecordResult {
+    /// Whether it names a person, by a vendor's id or by pseudonyms.
+    pub fn names(&self, vendor_id: &str, pseudonyms: &[String]) -> bool {
+        let details = self.problems.iter().map(|it| it.detail.as_str());
+        let key = self.natural_key.as_deref();
+        let mut said = details.chain([self.external_id.as_str()]).chain(key);
+        said.any(|it| names(it, vendor_id, pseudonyms))
+    }
+
+    /// Takes a person out of it; whether they were in it.
+    pub fn forget(&mut self, vendor_id: &str, pseudonyms: &[String]) -> bool {
+        if !self.names(vendor_id, pseudonyms) {
+            return false;
+        }
+        let names = |text: &str| names(text, vendor_id, pseudonyms);
+        if names(&self.external_id) {
+            self.external_id.clear();
+        }
+        for it in self.problems.iter_mut().filter(|it| names(&it.detail)) {
+            "is not told any more: somebody it named was erased".clone_into(&mut it.detail);
+        }
+        self.natural_key = self.natural_key.take().filter(|it| !names(it));
+        true
+    }
+}
+
+fn names(text: &str, vendor_id: &str, pseudonyms: &[String]) -> bool {
+    is_named(text, vendor_id) || pseudonyms.iter().any(|it| text.contains(it.as_str()))
 }
 
 impl From<rpc::Problem> for Complaint {

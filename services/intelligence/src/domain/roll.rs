@@ -9,12 +9,12 @@
 //!   a characteristic of the enrolment before it. Days are counted from 1 January of year 1, which is day 1; the least
 //!   number says that a characteristic began with its enrolment, the greatest that there is no last day yet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Datelike, NaiveDate};
 use rustc_hash::FxBuildHasher;
 
-use crate::domain::{Characteristic, Enrolment, Flag, Standing, standing_on};
+use crate::domain::{Characteristic, Enrolment, Flag, Remainder, Standing, standing_on};
 
 /// A pupil's id as a vendor gave it, hashed with the trust's key.
 pub type Hash = [u8; 16];
@@ -89,6 +89,11 @@ impl Roll {
         self.pupils.len()
     }
 
+    /// Whether anybody who had a place is not known any more.
+    pub fn has_forgotten(&self) -> bool {
+        self.pupils.contains(&FORGOTTEN)
+    }
+
     /// The enrolments of the pupil at a place.
     pub fn held(&self, index: u32) -> &[Held] {
         self.held.get(at(index)).map_or(&[], Vec::as_slice)
@@ -143,6 +148,16 @@ impl Roll {
         true
     }
 
+    /// Gives everybody another hash; says how many there are.
+    pub fn rename_all(&mut self, name: impl Fn(Hash) -> Hash) -> usize {
+        for it in self.pupils.iter_mut().filter(|it| **it != FORGOTTEN) {
+            *it = name(*it);
+        }
+        let known = self.pupils.iter().zip(0_u32..).filter(|(it, _)| **it != FORGOTTEN);
+        self.indices = known.map(|(it, index)| (*it, index)).collect();
+        self.indices.len()
+    }
+
     /// Forgets who had a place, and the enrolments.
     pub(super) fn forget(&mut self, index: u32) {
         if let Some(pupil) = self.pupils.get_mut(at(index)) {
@@ -152,6 +167,44 @@ impl Roll {
         if let Some(held) = self.held.get_mut(at(index)) {
             held.clear();
         }
+    }
+
+    /// Whether any enrolment ended before a day.
+    pub fn has_ended(&self, before: NaiveDate) -> bool {
+        let ended = |it: &Held| it.enrolment.ends_on.is_some_and(|it| it < before);
+        self.held.iter().flatten().any(ended)
+    }
+
+    /// Lets go of enrolments that ended before a day, but for those of people who are held; a pupil without any other is
+    /// forgotten, unless there are marks. Gives what counts on of them, and how many went.
+    pub fn let_go(
+        &mut self,
+        before: NaiveDate,
+        kept: &BTreeSet<Hash>,
+        has_marks: impl Fn(u32) -> bool,
+    ) -> (Remainder, usize) {
+        let mut remainder = Remainder::default();
+        let mut gone = 0;
+        for index in 0..u32::try_from(self.places()).unwrap_or(u32::MAX) {
+            let Some(place) = self.held.get_mut(at(index)) else { continue };
+            let ended = |it: &Held| it.enrolment.ends_on.is_some_and(|it| it < before);
+            let is_kept = self.pupils.get(at(index)).is_some_and(|it| kept.contains(it));
+            if is_kept || !place.iter().any(ended) {
+                continue;
+            }
+            let all = place.clone();
+            place.retain(|it| !ended(it));
+            gone += all.len() - place.len();
+            // What the rest says by itself is not part of it.
+            let mut rest = Remainder::default();
+            rest.enrolled(place, before);
+            remainder.enrolled(&all, before);
+            remainder.less(&rest);
+            if place.is_empty() && !has_marks(index) {
+                self.forget(index);
+            }
+        }
+        (remainder, gone)
     }
 
     /// The column `pupils`.

@@ -10,6 +10,8 @@ use crate::domain::{Flags, Register, Sessions, Standing};
 
 /// Bytes of one packed cell.
 const WIDTH: usize = 14;
+/// The numbers of pupils who have no place on a roll begin here, where no roll comes.
+const UNNAMED: u32 = 1 << 31;
 
 /// A pupil's sessions while counted under one standing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,23 @@ impl Tally {
         for cell in &other.cells {
             near = self.count(near, (cell.index, cell.standing), cell.sessions);
         }
+    }
+
+    /// The same sessions of pupils who are only told apart: numbered by what they come to, whoever they were.
+    pub fn unnamed<'a>(tallies: impl IntoIterator<Item = &'a Self>) -> Self {
+        let alike = |a: &Cell, b: &Cell| a.index == b.index;
+        let of = |it: &Cell| {
+            let sessions = it.sessions;
+            let counts = [sessions.possible, sessions.absent, sessions.unauthorised, sessions.late];
+            (it.standing, counts)
+        };
+        let pupils = tallies.into_iter().flat_map(|it| it.cells.chunk_by(alike));
+        let mut pupils: Vec<Vec<Cell>> = pupils.map(<[Cell]>::to_vec).collect();
+        pupils.sort_by_cached_key(|it| it.iter().map(of).collect::<Vec<_>>());
+        let numbered = (UNNAMED..).zip(pupils);
+        let cells =
+            numbered.flat_map(|(index, it)| it.into_iter().map(move |cell| Cell { index, ..cell }));
+        Self { cells: cells.collect() }
     }
 
     /// Counts a mark, given as pupil, standing and sessions.

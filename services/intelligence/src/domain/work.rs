@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use identity::TrustId;
+use rpc::Permit;
 
 use crate::domain::{BatchId, FeedId, Totals};
 
@@ -17,6 +18,8 @@ pub struct Work {
     pub feed_id: FeedId,
     /// Who pushed it.
     pub client_id: String,
+    /// What it had been granted when it did.
+    pub permit: Permit,
     pub partition: i32,
     /// Batches of a trust are applied in the order of their places.
     pub place: i64,

@@ -169,3 +169,60 @@ pub(crate) async fn results_from(
     }
     Ok(Some(results))
 }
+
+/// A stretch of results, and of which batch.
+pub(crate) type Found = (BatchId, Vec<RecordResult>);
+
+/// The stretches of a trust's results in which a text stands, as JSON writes it.
+pub(crate) async fn results_with(tx: &mut Tx, trust_id: TrustId, text: &str) -> Result<Vec<Found>> {
+    let json = serde_json::to_string(text).map_err(Error::internal)?;
+    let json = json.trim_matches('"');
+    let rows: Vec<(BatchId, i32, String)> = match tx {
+        Tx::Sqlite(tx) => {
+            sqlx::query_as(
+                "SELECT batch_id, first_ordinal, results FROM batch_result
+                 WHERE trust_id = $1 AND instr(results, $2) > 0",
+            )
+            .bind(trust_id)
+            .bind(json)
+            .fetch_all(&mut **tx)
+            .await?
+        }
+        Tx::Postgres(tx) => {
+            sqlx::query_as(
+                "SELECT batch_id, first_ordinal, results FROM batch_result
+                 WHERE trust_id = $1 AND position($2 IN results) > 0",
+            )
+            .bind(trust_id)
+            .bind(json)
+            .fetch_all(&mut **tx)
+            .await?
+        }
+    };
+    let read = |(batch_id, first, text): (BatchId, i32, String)| {
+        let mut results: Vec<RecordResult> =
+            serde_json::from_str(&text).map_err(Error::internal)?;
+        let first = u32::try_from(first).map_err(Error::internal)?;
+        for (it, ordinal) in results.iter_mut().zip(first..) {
+            it.ordinal = ordinal;
+        }
+        Ok((batch_id, results))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Puts a stretch of results in the place of the one under the same number.
+pub(crate) async fn replace_results(tx: &mut Tx, (batch_id, results): &Found) -> Result<()> {
+    let first =
+        i32::try_from(results.first().map_or(0, |it| it.ordinal)).map_err(Error::internal)?;
+    on!(tx, |c| sqlx::query(
+        "UPDATE batch_result SET results = $3 WHERE batch_id = $1 AND first_ordinal = $2"
+    )
+    .bind(*batch_id)
+    .bind(first)
+    .bind(serde_json::to_string(results).map_err(Error::internal)?)
+    .execute(c)
+    .await
+    .map(drop))?;
+    Ok(())
+}

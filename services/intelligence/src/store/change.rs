@@ -346,3 +346,34 @@ pub(crate) async fn recorded_at(
         };
     Ok(rows.into_iter().collect())
 }
+
+/// Forgets deletions that name a person; says how many.
+pub(crate) async fn forget_person(tx: &mut Tx, trust_id: TrustId, pseudonym: &str) -> Result<u64> {
+    Ok(on!(tx, |c| sqlx::query(
+        "DELETE FROM tombstone WHERE trust_id = $1 AND (key LIKE $2 OR record LIKE $2)"
+    )
+    .bind(trust_id)
+    .bind(format!("%{pseudonym}%"))
+    .execute(c)
+    .await?
+    .rows_affected()))
+}
+
+/// Has whoever reads a trust's changes begin again: everybody has another pseudonym since a position.
+pub(crate) async fn begin_again(tx: &mut Tx, trust_id: TrustId, position: i64) -> Result<()> {
+    on!(&mut *tx, |c| sqlx::query("DELETE FROM tombstone WHERE trust_id = $1")
+        .bind(trust_id)
+        .execute(c)
+        .await
+        .map(drop))?;
+    on!(tx, |c| sqlx::query(
+        "INSERT INTO changes_gone (trust_id, position) VALUES ($1, $2)
+         ON CONFLICT (trust_id) DO UPDATE SET position = excluded.position"
+    )
+    .bind(trust_id)
+    .bind(position)
+    .execute(c)
+    .await
+    .map(drop))?;
+    Ok(())
+}

@@ -81,7 +81,18 @@ pub(crate) struct State;
 
 impl Projection for State {
     fn tables(&self) -> &'static [&'static str] {
-        &["school_change", "signal", "batch", "mapping", "feed_school", "feed"]
+        &[
+            "pseudonym",
+            "retention",
+            "legal_hold",
+            "erasure",
+            "school_change",
+            "signal",
+            "batch",
+            "mapping",
+            "feed_school",
+            "feed",
+        ]
     }
 
     fn schema(&self) -> Migrations {
@@ -99,6 +110,14 @@ impl Projection for State {
             batches.write(tx, events).await
         })
     }
+
+    fn clear<'t>(&'t self, tx: &'t mut Tx, stream: &'t str) -> BoxFuture<'t, Result<bool>> {
+        Box::pin(async move {
+            let Some(signal) = stream.strip_prefix("signal/") else { return Ok(false) };
+            store::signal::remove(tx, SignalId(id(signal)?)).await?;
+            Ok(true)
+        })
+    }
 }
 
 async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {
@@ -114,6 +133,8 @@ async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {
         let (trust_id, school_id) = (TrustId(event.trust_id), SchoolId(id(&it.school_id)?));
         let urns = (it.previous_urn.as_str(), it.urn.as_str());
         store::change::renumber(tx, trust_id, event.position, school_id, urns).await
+    } else if store::privacy::event::project(tx, event).await? {
+        Ok(())
     } else {
         Err(Error::internal(format!("{} is not an event of this service", event.kind)))
     }

@@ -307,3 +307,49 @@ fn hex(hash: &Hash) -> String {
 fn json<T: serde::Serialize>(rows: &[T]) -> Result<String> {
     serde_json::to_string(rows).map_err(Error::internal)
 }
+
+/// Forgets every fact of a person. What facts count as stays.
+pub(crate) async fn forget_person(tx: &mut Tx, trust_id: TrustId, person: &Hash) -> Result<()> {
+    db::on!(tx, |c| sqlx::query("DELETE FROM fact WHERE person = $1 AND trust_id = $2")
+        .bind(person.as_slice())
+        .bind(trust_id)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Gives everybody of whom a trust has facts another hash; says how many facts that concerns.
+pub(crate) async fn rename_all(
+    tx: &mut Tx,
+    trust_id: TrustId,
+    name: impl Fn(Hash) -> Hash,
+) -> Result<usize> {
+    let rows: Vec<(SchoolId, Kind, String, Vec<u8>)> = db::on!(&mut *tx, |c| {
+        sqlx::query_as(
+        "SELECT school_id, kind, key, person FROM fact WHERE trust_id = $1 AND person IS NOT NULL"
+    )
+    .bind(trust_id)
+    .fetch_all(c)
+    .await
+    })?;
+    let count = rows.len();
+    for (school_id, kind, key, person) in rows {
+        let person = Hash::try_from(person).map_err(|_| Error::internal("a hash has 16 bytes"))?;
+        let now = name(person);
+        let own = key.strip_prefix(&hex(&person)).filter(|_| kind.is_keyed_by_person());
+        let renamed = own.map_or_else(|| key.clone(), |own| format!("{}{own}", hex(&now)));
+        db::on!(&mut *tx, |c| sqlx::query(
+            "UPDATE fact SET person = $4, key = $5 WHERE school_id = $1 AND kind = $2 AND key = $3"
+        )
+        .bind(school_id)
+        .bind(kind)
+        .bind(&key)
+        .bind(now.as_slice())
+        .bind(renamed)
+        .execute(c)
+        .await
+        .map(drop))?;
+    }
+    Ok(count)
+}

@@ -10,6 +10,7 @@ pub(crate) mod mapping;
 pub(crate) mod parked;
 #[cfg(test)]
 pub(crate) mod plain;
+pub(crate) mod privacy;
 pub(crate) mod pupil;
 mod range;
 pub(crate) mod register;

@@ -3,7 +3,7 @@ use db::{Tx, on};
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
 
-use crate::domain::{BatchId, FeedId, Kind, Parked, ParkedState, Session};
+use crate::domain::{BatchId, FeedId, Hash, Kind, Parked, ParkedState, Session};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -172,4 +172,61 @@ impl TryFrom<Row> for Parked {
             settled_at: row.settled_at,
         })
     }
+}
+
+/// Records of a trust that wait for a person, or did.
+pub(crate) async fn naming(tx: &mut Tx, trust_id: TrustId, person: &Hash) -> Result<Vec<Parked>> {
+    let rows: Vec<Row> = match tx {
+        Tx::Sqlite(tx) => {
+            sqlx::query_as(
+                "SELECT * FROM parked_record WHERE trust_id = $1 AND instr(waits, $2) > 0",
+            )
+            .bind(trust_id)
+            .bind(person.as_slice())
+            .fetch_all(&mut **tx)
+            .await?
+        }
+        Tx::Postgres(tx) => {
+            sqlx::query_as(
+                "SELECT * FROM parked_record WHERE trust_id = $1 AND position($2 IN waits) > 0",
+            )
+            .bind(trust_id)
+            .bind(person.as_slice())
+            .fetch_all(&mut **tx)
+            .await?
+        }
+    };
+    let parked = rows.into_iter().map(Parked::try_from).collect::<Result<Vec<_>>>()?;
+    Ok(parked.into_iter().filter(|it| it.waits.iter().any(|it| it.pupil == *person)).collect())
+}
+
+/// Every record of a trust that waits for anybody, or did.
+pub(crate) async fn all_of_trust(tx: &mut Tx, trust_id: TrustId) -> Result<Vec<Parked>> {
+    let rows: Vec<Row> =
+        on!(tx, |c| sqlx::query_as("SELECT * FROM parked_record WHERE trust_id = $1")
+            .bind(trust_id)
+            .fetch_all(c)
+            .await)?;
+    rows.into_iter().map(Parked::try_from).collect()
+}
+
+/// Keeps whom a record waits for; one that waits for nobody goes.
+pub(crate) async fn put_waits(tx: &mut Tx, it: &Parked) -> Result<()> {
+    let ordinal = i32::try_from(it.ordinal).map_err(Error::internal)?;
+    if it.waits.is_empty() {
+        let sql = "DELETE FROM parked_record WHERE batch_id = $1 AND ordinal = $2";
+        on!(tx, |c| sqlx::query(sql).bind(it.batch_id).bind(ordinal).execute(c).await.map(drop))?;
+        return Ok(());
+    }
+    on!(tx, |c| sqlx::query(
+        "UPDATE parked_record SET waits = $3, external_id = $4 WHERE batch_id = $1 AND ordinal = $2"
+    )
+    .bind(it.batch_id)
+    .bind(ordinal)
+    .bind(it.encode_waits())
+    .bind(&it.external_id)
+    .execute(c)
+    .await
+    .map(drop))?;
+    Ok(())
 }

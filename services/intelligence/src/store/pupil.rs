@@ -143,3 +143,53 @@ pub(crate) async fn forget_alias(tx: &mut Tx, trust_id: TrustId, pupil: &Hash) -
         .map(drop))?;
     Ok(())
 }
+
+/// Forgets every change of a key that leads from a pupil or to them; says how many.
+pub(crate) async fn forget_aliases(tx: &mut Tx, trust_id: TrustId, pupil: &Hash) -> Result<u64> {
+    Ok(on!(tx, |c| sqlx::query(
+        "DELETE FROM pupil_alias WHERE trust_id = $1 AND (pupil = $2 OR new_pupil = $2)"
+    )
+    .bind(trust_id)
+    .bind(pupil.as_slice())
+    .execute(c)
+    .await?
+    .rows_affected()))
+}
+
+/// Gives every pupil of a trust another hash, and every hash that became another.
+pub(crate) async fn rename_all(
+    tx: &mut Tx,
+    trust_id: TrustId,
+    name: impl Fn(Hash) -> Hash,
+) -> Result<()> {
+    let short = |_| Error::internal("a pupil's hash has another length");
+    let told: Vec<Vec<u8>> =
+        on!(&mut *tx, |c| sqlx::query_scalar("SELECT hash FROM pupil WHERE trust_id = $1")
+            .bind(trust_id)
+            .fetch_all(c)
+            .await)?;
+    for hash in told {
+        let now = name(Hash::try_from(hash.clone()).map_err(short)?);
+        let sql = "UPDATE pupil SET hash = $3 WHERE trust_id = $1 AND hash = $2";
+        on!(&mut *tx, |c| sqlx::query(sql)
+            .bind(trust_id)
+            .bind(hash)
+            .bind(now.as_slice())
+            .execute(c)
+            .await
+            .map(drop))?;
+    }
+    for (_, pupil, new_pupil) in aliases(tx, &[trust_id]).await? {
+        let sql =
+            "UPDATE pupil_alias SET pupil = $3, new_pupil = $4 WHERE trust_id = $1 AND pupil = $2";
+        on!(&mut *tx, |c| sqlx::query(sql)
+            .bind(trust_id)
+            .bind(pupil.as_slice())
+            .bind(name(pupil).as_slice())
+            .bind(name(new_pupil).as_slice())
+            .execute(c)
+            .await
+            .map(drop))?;
+    }
+    Ok(())
+}

@@ -128,3 +128,12 @@ pub(crate) async fn advance(
         Err(Error::new(Reason::VersionStale, "the signal was changed meanwhile; read it again"))
     }
 }
+
+pub(crate) async fn remove(tx: &mut Tx, signal_id: SignalId) -> Result<()> {
+    on!(tx, |c| sqlx::query("DELETE FROM signal WHERE signal_id = $1")
+        .bind(signal_id)
+        .execute(c)
+        .await
+        .map(drop))?;
+    Ok(())
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use db::{Tx, on};
 use identity::TrustId;
-use rpc::{Error, Result};
+use rpc::{Error, Permit, Result};
 
 use crate::domain::{BatchId, FeedId, Format, Totals, Work};
 
@@ -15,6 +15,7 @@ struct Row {
     trust_id: TrustId,
     feed_id: FeedId,
     client_id: String,
+    permit: Option<String>,
     partition: i32,
     place: i64,
     dry_run: bool,
@@ -37,7 +38,7 @@ pub(crate) struct Sealed {
 pub(crate) async fn get(tx: &mut Tx, batch_id: BatchId) -> Result<Option<Work>> {
     let row: Option<Row> = on!(tx, |c| {
         sqlx::query_as(
-        "SELECT batch_id, trust_id, feed_id, client_id, partition, place, dry_run, header, parts, done, totals,
+        "SELECT batch_id, trust_id, feed_id, client_id, permit, partition, place, dry_run, header, parts, done, totals,
              received_at
          FROM batch_work WHERE batch_id = $1"
     )
@@ -57,7 +58,7 @@ pub(crate) async fn heads(
 ) -> Result<Vec<Work>> {
     let rows: Vec<Row> = on!(tx, |c| {
         sqlx::query_as(
-        "SELECT batch_id, trust_id, feed_id, client_id, partition, place, dry_run, header, parts, done, totals,
+        "SELECT batch_id, trust_id, feed_id, client_id, permit, partition, place, dry_run, header, parts, done, totals,
              received_at
          FROM batch_work w
          WHERE ($1 >> w.partition) & 1 = 1 AND ($2 IS NULL OR w.trust_id > $2)
@@ -84,14 +85,15 @@ pub(crate) async fn busy(tx: &mut Tx, trusts: &[TrustId]) -> Result<BTreeSet<Tru
 pub(crate) async fn insert(tx: &mut Tx, work: &Work) -> Result<()> {
     on!(tx, |c| {
         sqlx::query(
-        "INSERT INTO batch_work (batch_id, trust_id, feed_id, client_id, partition, place, dry_run, header, parts, done,
+        "INSERT INTO batch_work (batch_id, trust_id, feed_id, client_id, permit, partition, place, dry_run, header, parts, done,
              totals, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
     )
     .bind(work.batch_id)
     .bind(work.trust_id)
     .bind(work.feed_id)
     .bind(&work.client_id)
+    .bind(serde_json::to_string(&work.permit).map_err(Error::internal)?)
     .bind(work.partition)
     .bind(work.place)
     .bind(work.dry_run)
@@ -218,6 +220,10 @@ impl TryFrom<Row> for Work {
             trust_id: row.trust_id,
             feed_id: row.feed_id,
             client_id: row.client_id,
+            permit: match row.permit {
+                Some(text) => serde_json::from_str(&text).map_err(Error::internal)?,
+                None => Permit::Whole,
+            },
             partition: row.partition,
             place: row.place,
             dry_run: row.dry_run,
@@ -228,4 +234,14 @@ impl TryFrom<Row> for Work {
             received_at: row.received_at,
         })
     }
+}
+
+/// Whether any received batch of a trust is yet to be applied.
+pub(crate) async fn is_under_way(tx: &mut Tx, trust_id: TrustId) -> Result<bool> {
+    Ok(on!(tx, |c| sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM batch_work WHERE trust_id = $1)"
+    )
+    .bind(trust_id)
+    .fetch_one(c)
+    .await)?)
 }

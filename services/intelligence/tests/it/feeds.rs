@@ -65,6 +65,7 @@ async fn wrong_feeds_are_refused_with_every_fault(database: Database) {
     assert_eq!(answer.body["errors"][0]["code"], "SCHOOL_UNKNOWN");
 }
 
+/// threat: T-OTHER-TRUST
 async fn nobody_sees_another_trusts_feeds(database: Database) {
     let world = World::new(&database).await;
     let stranger = Caller::of(world.other_trust_id).named("mis");

@@ -3,6 +3,7 @@
 
 mod changes;
 mod codes;
+mod erasure;
 mod facts;
 mod facts_life;
 mod facts_refused;
@@ -15,6 +16,7 @@ mod life;
 mod mappings;
 mod measures;
 mod parked;
+mod privacy;
 mod queue;
 mod records;
 mod retries;

@@ -132,6 +132,7 @@ async fn a_later_push_has_a_deadline_of_its_own(database: Database) {
     assert!(day.contains("SUPPRESSED"), "the mark is there: {day}");
 }
 
+/// threat: T-OTHER-VENDOR
 async fn vendors_see_their_own(database: Database) {
     let world = World::new(&database).await;
     world.push(json!([register(URN, FRIDAY, "AM", &[("p1", "/")])])).await;

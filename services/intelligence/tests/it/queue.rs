@@ -190,6 +190,7 @@ async fn a_retry_is_given_the_batch_there_is(database: Database) {
     panic!("parts of a refused body stay");
 }
 
+/// threat: T-BROKEN-STREAM
 async fn a_body_that_breaks_off_leaves_nothing(database: Database) {
     let world = World::new(&database).await;
     let process = Process::of(&world.app, None, 1);
@@ -232,6 +233,7 @@ async fn later_pushes_wait_behind_a_trusts_batch(database: Database) {
     busy.kill().await;
 }
 
+/// threat: T-QUEUE
 async fn no_trust_starves_another(database: Database) {
     let world = World::new(&database).await;
     let idle = Process::of(&world.app, None, 0);
@@ -346,6 +348,7 @@ async fn a_queue_holds_every_batch_until_it_is_applied(database: Database) {
     busy.kill().await;
 }
 
+/// threat: T-STOLEN-FILE
 async fn nothing_readable_waits_in_the_spool(database: Database) {
     let Database::Sqlite(_) = &database else { return };
     let world = World::new(&database).await;

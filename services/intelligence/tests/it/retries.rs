@@ -41,6 +41,7 @@ fn everything() -> Vec<Value> {
     records
 }
 
+/// threat: T-REPLAY
 async fn a_push_retried_under_its_key_is_the_same_push(database: Database) {
     let world = World::new(&database).await;
     let body = json!({"records": everything()});

@@ -163,6 +163,6 @@ async fn the_tables_are_what_the_journal_says(database: Database) {
     };
     let empty = fresh.open(intelligence::NAME, intelligence::migrations()).await;
     let compared = journal::rebuild(world.app.journal(), &empty).await.unwrap().tables;
-    assert_eq!(compared.len(), 6);
+    assert_eq!(compared.len(), 10);
     assert!(compared.iter().all(|it| it.equal), "{compared:?}");
 }

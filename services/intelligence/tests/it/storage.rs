@@ -17,6 +17,7 @@ async fn both_dialects_have_the_same_columns() {
 }
 
 /// No pupil's id is stored anywhere in a form that can be read, nor told by an event.
+/// threat: T-STOLEN-FILE
 #[tokio::test]
 async fn pupils_cannot_be_read_from_the_file() {
     let database = Database::sqlite();

@@ -268,11 +268,16 @@ fn evidence(
     parsed.into_iter().collect()
 }
 
-fn name(fields: &mut Fields, pointer: &str, text: String) -> Option<String> {
+pub(super) fn name(fields: &mut Fields, pointer: &str, text: String) -> Option<String> {
     short(fields, pointer, text, NAME_LIMIT).map(|it| it.trim().to_owned())
 }
 
-fn short(fields: &mut Fields, pointer: &str, text: String, limit: usize) -> Option<String> {
+pub(super) fn short(
+    fields: &mut Fields,
+    pointer: &str,
+    text: String,
+    limit: usize,
+) -> Option<String> {
     let text = fields.text(pointer, text)?;
     if text.chars().count() > limit {
         fields.refuse(pointer, Fault::invalid(format!("must be at most {limit} characters")));

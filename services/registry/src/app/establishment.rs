@@ -17,17 +17,17 @@ impl App {
     /// An establishment with its ties from either side.
     pub async fn establishment(
         &self,
-        _: &Ctx,
+        ctx: &Ctx,
         number: &SchoolNumber,
     ) -> Result<(Registered, Vec<Link>)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let found = establishment::by_number(&mut tx, number).await?;
         let found = found.ok_or_else(|| Error::not_found("establishment", said(number)))?;
         let links = link::of(&mut tx, &found.establishment.urn).await?;
         Ok((found, links))
     }
 
-    /// The place of the school that a search measures distance from.
+    /// The place of the school that a search measures distance from: of the national register, which is nobody's.
     pub async fn near(&self, number: &SchoolNumber) -> Result<Near> {
         let mut tx = self.journal.db().read().await?;
         let found = establishment::by_number(&mut tx, number).await?;
@@ -41,11 +41,11 @@ impl App {
 
     pub async fn establishments(
         &self,
-        _: &Ctx,
+        ctx: &Ctx,
         search: &Search,
         page: Page<Place>,
     ) -> Result<(Vec<Registered>, Option<String>)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let (after, limit) = (page.after.as_ref(), page.limit());
         let Some(near) = &search.near else {
             let found = establishment::by_name(&mut tx, search, after, limit).await?;

@@ -65,9 +65,13 @@ impl App {
             .await
     }
 
-    pub async fn import_report(&self, _: &Ctx, import_id: Uuid) -> Result<ImportReport> {
-        let mut tx = self.journal.db().read().await?;
-        import::find(&mut tx, import_id).await?.ok_or_else(|| Error::not_found("import", import_id))
+    /// What an import did, of which a trust sees what it changed in its own schools.
+    pub async fn import_report(&self, ctx: &Ctx, import_id: Uuid) -> Result<ImportReport> {
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
+        let found = import::find(&mut tx, import_id).await?;
+        let mut report = found.ok_or_else(|| Error::not_found("import", import_id))?;
+        report.school_changes.retain(|it| ctx.within(it.trust_id.0).is_ok());
+        Ok(report)
     }
 }
 

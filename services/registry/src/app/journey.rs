@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     App,
-    school::{of_trust, still_here},
+    school::{granted, of_trust, still_here},
     within,
 };
 use crate::{
@@ -155,7 +155,7 @@ impl App {
         journey_id: JourneyId,
         as_of: Option<AsOf>,
     ) -> Result<JourneyView> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let journey = load(&mut tx, ctx, journey_id).await?;
         let now = view(&mut tx, ctx, journey).await?;
         let Some(at) = as_of else { return Ok(now) };
@@ -177,17 +177,21 @@ impl App {
         page: Page<JourneyId>,
     ) -> Result<(Vec<JourneyView>, Option<String>)> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         trust::get(&mut tx, trust_id).await?;
         let school_id = match &number {
-            Some(it) => Some(of_trust(&mut tx, trust_id, it).await?.school_id),
+            Some(it) => {
+                let school = of_trust(&mut tx, trust_id, it).await?;
+                granted(ctx, &school)?;
+                Some(school.school_id)
+            }
             None => None,
         };
         let of = (school_id, unit_id);
         let journeys = journey::list(&mut tx, trust_id, of, page.after, page.limit()).await?;
         let (journeys, next) = page.cut(journeys, |it| it.journey_id)?;
         let mut views = Vec::with_capacity(journeys.len());
-        for journey in journeys {
+        for journey in journeys.into_iter().filter(|it| ctx.sees(it.school_id.0)) {
             views.push(view(&mut tx, ctx, journey).await?);
         }
         Ok((views, next))
@@ -200,7 +204,7 @@ impl App {
         journey_id: JourneyId,
         page: Page<i32>,
     ) -> Result<(Vec<TransitionView>, Option<String>)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         load(&mut tx, ctx, journey_id).await?;
         let history = journey::history(&mut tx, journey_id).await?;
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
@@ -260,8 +264,10 @@ impl Aggregate for Case {
 
 /// A journey of the caller's; another trust's does not exist.
 fn readable<'c>(case: Option<&'c Case>, ctx: &Ctx, journey_id: JourneyId) -> Result<&'c Case> {
-    case.filter(|it| ctx.within(it.journey.trust_id.0).is_ok())
-        .ok_or_else(|| Error::not_found("journey", journey_id))
+    let case = case.filter(|it| ctx.within(it.journey.trust_id.0).is_ok());
+    let case = case.ok_or_else(|| Error::not_found("journey", journey_id))?;
+    ctx.school(case.journey.school_id.0, case.urn.as_str())?;
+    Ok(case)
 }
 
 /// Decides on a transition: what it is, and the event that tells of it.
@@ -303,6 +309,7 @@ fn moved(
 /// The journey to open for a school or unit: a new one, or the one that was corrected away.
 async fn subject(tx: &mut Tx, ctx: &Ctx, new: &NewJourney) -> Result<Journey> {
     let school = of_trust(tx, new.trust_id, &new.school).await?;
+    granted(ctx, &school)?;
     still_here(&school)?;
     if let Some(unit_id) = new.unit_id {
         unit::find(tx, new.trust_id, unit_id)
@@ -331,6 +338,9 @@ async fn load(tx: &mut Tx, ctx: &Ctx, journey_id: JourneyId) -> Result<Journey> 
     let absent = || Error::not_found("journey", journey_id);
     let journey = journey::find(tx, journey_id).await?.ok_or_else(absent)?;
     within(ctx, journey.trust_id, absent)?;
+    if !ctx.sees(journey.school_id.0) {
+        granted(ctx, &school::get(tx, journey.school_id).await?)?;
+    }
     Ok(journey)
 }
 

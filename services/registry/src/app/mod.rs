@@ -1,11 +1,15 @@
 //! The operations: authorise, read, decide, record, answer.
 
+pub(crate) mod access;
 mod establishment;
 mod import;
 mod journey;
 mod school;
 mod trust;
 mod unit;
+mod webhook;
+
+use std::sync::Arc;
 
 use db::Tx;
 use identity::TrustId;
@@ -24,11 +28,17 @@ pub(crate) use journey::{JourneyView, NewJourney, NewRatings, NewTransition, Tra
 pub(crate) use school::SchoolView;
 pub(crate) use trust::NewTrust;
 pub(crate) use unit::NewUnit;
+pub(crate) use webhook::{ChangedWebhook, NewWebhook, SERVICES, Telling, WebhookView};
+pub use webhook::{Channels, Standing};
 
 /// The registry, ready to serve.
 #[derive(Clone, Debug)]
 pub struct App {
     pub(crate) journal: Journal,
+    /// Whether trusts may name issuers on this machine, over plain HTTP: for development.
+    pub(crate) loopback_issuers: bool,
+    /// Absent where no webhooks are offered.
+    pub(crate) telling: Option<Arc<Telling>>,
 }
 
 impl App {

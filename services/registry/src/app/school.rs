@@ -1,5 +1,5 @@
 use chrono::NaiveDate;
-use db::Tx;
+use db::{Tenant, Tx};
 use identity::{SchoolId, SchoolNumber, TrustId, Urn};
 use journal::{AsOf, Of};
 use rpc::{Ctx, Error, Fault, Page, Reason, Result};
@@ -33,6 +33,8 @@ impl App {
         joined_on: Option<NaiveDate>,
     ) -> Result<SchoolView> {
         ctx.within(trust_id.0)?;
+        // Nobody can have been granted a school before the trust had it.
+        ctx.every_school()?;
         let (app, ctx2) = (self.clone(), ctx.clone());
         self.journal
             .write(ctx, move |tx| {
@@ -70,6 +72,7 @@ impl App {
     ) -> Result<SchoolView> {
         ctx.within(trust_id.0)?;
         let (mut tx, school) = self.school_by(trust_id, number, as_of, &["school"]).await?;
+        granted(ctx, &school)?;
         view(&mut tx, school).await
     }
 
@@ -81,7 +84,7 @@ impl App {
         as_of: Option<AsOf>,
         kinds: &[&str],
     ) -> Result<(Tx, School)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(Tenant::Trust(trust_id.0)).await?;
         let Some(at) = as_of else {
             let school = of_trust(&mut tx, trust_id, number).await?;
             return Ok((tx, school));
@@ -104,12 +107,12 @@ impl App {
         page: Page<(String, SchoolId)>,
     ) -> Result<(Vec<SchoolView>, Option<String>)> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         trust::get(&mut tx, trust_id).await?;
         let schools = school::list(&mut tx, trust_id, page.after.clone(), page.limit()).await?;
         let (schools, next) = page.cut(schools, |it| (it.details.name.clone(), it.school_id))?;
         let mut views = Vec::with_capacity(schools.len());
-        for school in schools {
+        for school in schools.into_iter().filter(|it| ctx.sees(it.school_id.0)) {
             views.push(view(&mut tx, school).await?);
         }
         Ok((views, next))
@@ -126,6 +129,7 @@ impl App {
         ctx.within(trust_id.0)?;
         let kinds = &["school", "unit", "journey"];
         let (mut tx, school) = self.school_by(trust_id, number, as_of, kinds).await?;
+        granted(ctx, &school)?;
         let units = unit::all(&mut tx, school.school_id).await?;
         let histories = journey::histories(&mut tx, school.school_id).await?;
         let journeys =
@@ -158,6 +162,11 @@ pub(super) async fn of_trust(
     trust::get(tx, trust_id).await?;
     let detail = format!("no school {} in this trust", said(number));
     Err(Error::new(Reason::SchoolUnknown, detail))
+}
+
+/// Refuses a school that no grant of the caller's covers.
+pub(super) fn granted(ctx: &Ctx, school: &School) -> Result<()> {
+    ctx.school(school.school_id.0, school.urn().as_str())
 }
 
 /// A school that is here, in which something may begin.

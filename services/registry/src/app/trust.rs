@@ -46,7 +46,7 @@ impl App {
 
     pub async fn trust(&self, ctx: &Ctx, trust_id: TrustId, as_of: Option<AsOf>) -> Result<Trust> {
         ctx.within(trust_id.0)?;
-        let now = trust::get(&mut self.journal.db().read().await?, trust_id).await?;
+        let now = trust::get(&mut self.journal.db().read_as(ctx.tenant()).await?, trust_id).await?;
         let Some(at) = as_of else { return Ok(now) };
         let of = Of::Stream(format!("trust/{trust_id}"));
         let mut then = self.journal.as_of(trust_id.0, at, of).await?;
@@ -58,7 +58,7 @@ impl App {
         ctx: &Ctx,
         page: Page<(String, TrustId)>,
     ) -> Result<(Vec<Trust>, Option<String>)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let own = ctx.own_trust().map(TrustId);
         let trusts = trust::list(&mut tx, own, page.after.clone(), page.limit()).await?;
         page.cut(trusts, |it| (it.name.clone(), it.trust_id))

@@ -4,7 +4,7 @@ use rpc::{Ctx, Error, Page, Reason, Result};
 
 use super::{
     App,
-    school::{of_trust, still_here},
+    school::{granted, of_trust, still_here},
     within,
 };
 use crate::{
@@ -32,6 +32,7 @@ impl App {
                     // No version guards a school's list of units: replicas take turns from here on.
                     journal::lock(tx).await?;
                     let school = of_trust(tx, new.trust_id, &new.school).await?;
+                    granted(&ctx2, &school)?;
                     still_here(&school)?;
                     let created = Unit {
                         unit_id: UnitId(ctx2.new_id()),
@@ -62,11 +63,12 @@ impl App {
         unit_id: UnitId,
         as_of: Option<AsOf>,
     ) -> Result<(Unit, Urn)> {
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let absent = || Error::not_found("unit", unit_id);
         let now = unit::by_id(&mut tx, unit_id).await?.ok_or_else(absent)?;
         within(ctx, now.trust_id, absent)?;
         let urn = school::get(&mut tx, now.school_id).await?.details.urn;
+        ctx.school(now.school_id.0, urn.as_str())?;
         let Some(at) = as_of else { return Ok((now, urn)) };
         drop(tx);
         let of = Of::Stream(format!("unit/{unit_id}"));
@@ -84,8 +86,9 @@ impl App {
         page: Page<(String, UnitId)>,
     ) -> Result<(Vec<Unit>, Urn, Option<String>)> {
         ctx.within(trust_id.0)?;
-        let mut tx = self.journal.db().read().await?;
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let school = of_trust(&mut tx, trust_id, number).await?;
+        granted(ctx, &school)?;
         let after = page.after.clone();
         let units = unit::list(&mut tx, school.school_id, after, page.limit()).await?;
         let (units, next) = page.cut(units, |it| (it.name.clone(), it.unit_id))?;

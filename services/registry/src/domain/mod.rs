@@ -1,5 +1,6 @@
 //! The rules: what may happen to a journey, a school, a trust. No I/O, no clock, no contract types.
 
+pub(crate) mod access;
 pub(crate) mod establishment;
 pub(crate) mod evidence;
 pub(crate) mod history;
@@ -13,3 +14,4 @@ pub(crate) mod school;
 pub(crate) mod spread;
 pub(crate) mod trust;
 pub(crate) mod unit;
+pub(crate) mod webhook;

@@ -288,6 +288,18 @@ pub(crate) async fn insert_round(
     Ok(())
 }
 
+/// Removes a journey with all that was recorded of it.
+pub(crate) async fn remove(tx: &mut Tx, journey_id: JourneyId) -> Result<()> {
+    for sql in [
+        "DELETE FROM rating_round WHERE journey_id = $1",
+        "DELETE FROM transition WHERE journey_id = $1",
+        "DELETE FROM journey WHERE journey_id = $1",
+    ] {
+        on!(&mut *tx, |c| sqlx::query(sql).bind(journey_id).execute(c).await.map(drop))?;
+    }
+    Ok(())
+}
+
 impl RoundRow {
     fn round(&self) -> Result<RatingRound> {
         Ok(RatingRound {

@@ -1,5 +1,7 @@
 //! Every SQL statement of the registry, and the events that change its state.
 
+pub(crate) mod access;
+pub(crate) mod delivery;
 pub(crate) mod establishment;
 pub(crate) mod event;
 pub(crate) mod import;
@@ -10,3 +12,5 @@ pub(crate) mod register;
 pub(crate) mod school;
 pub(crate) mod trust;
 pub(crate) mod unit;
+pub(crate) mod webhook;
+pub(crate) mod webhook_event;

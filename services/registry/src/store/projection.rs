@@ -8,8 +8,9 @@ use journal::{Projection, Recorded};
 use rpc::{Error, Result, Twin};
 
 use super::{
+    access,
     event::{details, number, school_id, whole},
-    journey, school, trust, unit,
+    journey, school, trust, unit, webhook_event,
 };
 use crate::domain::{
     history::RatingRound,
@@ -26,7 +27,20 @@ pub struct Tables;
 
 impl Projection for Tables {
     fn tables(&self) -> &'static [&'static str] {
-        &["rating_round", "transition", "journey", "unit", "previous_urn", "school", "trust"]
+        &[
+            "revoked_token",
+            "identity_provider",
+            "access_grant",
+            "client",
+            "webhook",
+            "rating_round",
+            "transition",
+            "journey",
+            "unit",
+            "previous_urn",
+            "school",
+            "trust",
+        ]
     }
 
     fn schema(&self) -> Migrations {
@@ -39,6 +53,14 @@ impl Projection for Tables {
                 project(tx, event).await?;
             }
             Ok(())
+        })
+    }
+
+    fn clear<'t>(&'t self, tx: &'t mut Tx, stream: &'t str) -> BoxFuture<'t, Result<bool>> {
+        Box::pin(async move {
+            let Some(id) = stream.strip_prefix("journey/") else { return Ok(false) };
+            journey::remove(tx, number(id, JourneyId::parse)?).await?;
+            Ok(true)
         })
     }
 }
@@ -70,6 +92,9 @@ async fn project(tx: &mut Tx, event: &Recorded) -> Result<()> {
     }
     if event.decode::<v1::RegisterImported>()?.is_some() {
         // The register itself is reference data; the event says that it changed.
+        return Ok(());
+    }
+    if access::projection::project(tx, event).await? || webhook_event::project(tx, event).await? {
         return Ok(());
     }
     Err(Error::internal(format!("no table knows the event {}", event.kind)))

@@ -9,6 +9,7 @@
 
 mod world;
 
+mod access;
 mod files;
 mod journeys;
 mod refusals;

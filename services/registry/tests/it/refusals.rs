@@ -67,6 +67,7 @@ async fn everything_wrong_is_told_at_once(database: Database) {
     assert!(answer.body["detail"].as_str().unwrap().contains("allowed: Improve emerging"));
 }
 
+/// threat: T-OTHER-TRUST
 async fn another_trust_sees_nothing(database: Database) {
     let world = World::open(&database).await;
     let (trust_id, urn) = world.trust_with_school().await;
@@ -101,6 +102,7 @@ async fn another_trust_sees_nothing(database: Database) {
     assert_eq!((answer.status.as_u16(), problem(&answer)), (403, "SCOPE_MISSING"));
 }
 
+/// threat: T-REPLAY
 async fn retries_are_answered_once(database: Database) {
     let world = World::open(&database).await;
     let (trust_id, urn) = world.trust_with_school().await;

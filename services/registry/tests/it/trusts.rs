@@ -57,6 +57,7 @@ async fn a_group_uid_is_taken_once(database: Database) {
     world.post("/v1/trusts", json!({"name": "C"})).await;
 }
 
+/// threat: T-OTHER-TRUST
 async fn only_ones_own(database: Database) {
     let world = World::open(&database).await;
     let own = world.post("/v1/trusts", json!({"name": "Own"})).await;

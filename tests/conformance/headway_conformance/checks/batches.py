@@ -124,7 +124,7 @@ def guard(kit: Kit):
     if not _snapshots(kit):
         raise Skip("this deployment takes no snapshots")
     # Days of which nothing but this is known: no record of the school's own is in the scope.
-    day = kit.day.replace(year=kit.day.year - 20).isoformat()
+    day = kit.day.replace(year=kit.day.year - 6).isoformat()
     pupils = [kit.pupil() for _ in range(10)]
     kit.push(*(kit.enrolment(it, startsOn=day, endsOn=day) for it in pupils))
     scope = {"kind": "RECORD_KIND_ENROLMENT", "urns": [kit.urn], "startsOn": day, "endsOn": day}

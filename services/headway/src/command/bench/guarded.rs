@@ -40,7 +40,7 @@ pub(super) async fn run(
     config.limits = config.limits.lifted();
     let stop = CancellationToken::new();
     let deployment = Deployment::open(&config, None).await?;
-    let Serving { address, secrets, task } =
+    let Serving { address, secrets, task, .. } =
         deployment.serve(&config, metrics.clone(), stop.clone()).await?;
     let stage = Stage::raise(address, &secrets).await?;
     let scopes = [Scope::ImprovementWrite, Scope::ImprovementRead];

@@ -29,7 +29,7 @@ pub(crate) async fn run(events: u32, callers: u32, database_url: Option<String>)
     let place = Place::new(database_url).await?;
     let journal = log::open(&place.url).await?;
     let keys = tempfile::tempdir()?;
-    journal.guard(Secrets::open(keys.path(), None)?.journal).await?;
+    journal.guard(Secrets::open(keys.path())?.journal).await?;
     journal.attest(&proof::Settings::default());
     for look in 0..LOOKS {
         let started = Instant::now();
@@ -104,11 +104,7 @@ async fn weight(url: &str) -> Result<u64> {
 async fn prove(journal: &Journal, head: u64) -> Result<()> {
     let service = journal.service().to_owned();
     let journals: Journals = [journal.clone()].into_iter().collect();
-    let caller = Caller {
-        client_id: "bench".to_owned(),
-        reach: Reach::Platform,
-        scopes: [i32::from(Scope::JournalRead)].into(),
-    };
+    let caller = Caller::whole("bench", Reach::Platform, [Scope::JournalRead]);
     let peer: Peer = rpc::near(Routes::new(journals.grpc()), caller);
     let mut client = JournalServiceClient::new(peer);
     let (mut inclusion, mut consistency) = (Vec::new(), Vec::new());

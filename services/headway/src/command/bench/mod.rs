@@ -8,6 +8,7 @@ mod log;
 pub(crate) mod long;
 mod message_db;
 pub(crate) mod order;
+pub(crate) mod register;
 mod scratch;
 pub(crate) mod snapshot;
 pub(crate) mod subscribe;
@@ -18,134 +19,19 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use chrono::{Days, NaiveDate};
-use contract::intelligence::RecordKind;
-use host::telemetry;
-use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Command,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    command::{rest::Rest, say, stage::Stage},
+    command::{rest::Rest, say},
     config::{Config, Overrides},
-    deployment::{Deployment, Serving},
 };
 
-const PUPILS: u32 = 30;
 const STARTS: usize = 5;
 /// What a started process is given before its memory is looked at.
 const SETTLING: Duration = Duration::from_secs(2);
-
-/// Pushes registers of 30 marks and says how long each took to be acknowledged.
-pub(crate) async fn register(
-    registers: u32,
-    callers: u32,
-    database_url: Option<String>,
-) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let data_dir = Some(folder.path().to_owned());
-    let overrides = Overrides { data_dir, database_url, ..Overrides::default() };
-    let mut config = Config::load(&overrides, Some(([127, 0, 0, 1], 0).into()), None)?;
-    config.limits = config.limits.lifted();
-    let metrics = telemetry::start_metrics()?;
-    let stop = CancellationToken::new();
-    let deployment = Deployment::open(&config, None).await?;
-    let Serving { address, secrets, task } =
-        deployment.serve(&config, metrics, stop.clone()).await?;
-
-    let stage = Stage::raise(address, &secrets).await?;
-    let urn = stage.schools.first().context("the trust has schools")?.urn.clone();
-    let feed_id =
-        stage.feed("bench", &[RecordKind::Enrolment, RecordKind::AttendanceRegister]).await?;
-    let token = stage.vendor("bench")?;
-    let path = format!("/v1/feeds/{feed_id}/batches");
-    let address = address.to_string();
-    enrol(&mut Rest::connect(&address, &token).await?, &path, &urn, callers).await?;
-
-    let started = Instant::now();
-    let mut tasks = tokio::task::JoinSet::new();
-    for caller in 0..callers {
-        let mut rest = Rest::connect(&address, &token).await?;
-        let (path, urn) = (path.clone(), urn.clone());
-        let share = registers / callers;
-        tasks.spawn(async move {
-            let mut times = Vec::new();
-            for number in 0..share {
-                let body = form_register(&urn, caller, number)?;
-                let sent = Instant::now();
-                rest.post(&path, &body).await?;
-                times.push(sent.elapsed());
-            }
-            anyhow::Ok(times)
-        });
-    }
-    let mut times = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        times.extend(done??);
-    }
-    let elapsed = started.elapsed();
-    stop.cancel();
-    task.await?;
-    report(&mut times, elapsed, callers)?;
-    say(format_args!(
-        "resident afterwards, callers included: {} MiB",
-        resident_kib("self") / 1024
-    ))?;
-    Ok(())
-}
-
-/// Puts a form of 30 on roll for each caller.
-async fn enrol(rest: &mut Rest, path: &str, urn: &str, callers: u32) -> Result<()> {
-    let records: Vec<_> = (0..callers * PUPILS)
-        .map(|pupil| {
-            json!({"externalId": format!("e{pupil}"), "enrolment": {
-                "urn": urn, "pupil": format!("p{pupil}"), "yearGroup": 3, "startsOn": "2020-09-01",
-            }})
-        })
-        .collect();
-    let batch = rest.post(path, &json!({"records": records})).await?;
-    anyhow::ensure!(batch.get("rejected") == Some(&json!(0)), "{batch}");
-    Ok(())
-}
-
-/// One form's register for one session; each a session of its own.
-fn form_register(urn: &str, caller: u32, number: u32) -> Result<Value> {
-    let day = NaiveDate::from_ymd_opt(2021, 1, 4)
-        .and_then(|it| it.checked_add_days(Days::new(u64::from(number / 2))))
-        .context("a day")?;
-    let (session, code) = if number.is_multiple_of(2) { ("AM", "/") } else { ("PM", "\\") };
-    let marks: Vec<_> = (caller * PUPILS..(caller + 1) * PUPILS)
-        .map(|pupil| {
-            let code = if (pupil + number).is_multiple_of(17) { "I" } else { code };
-            json!({"pupil": format!("p{pupil}"), "code": code})
-        })
-        .collect();
-    Ok(json!({"records": [{"externalId": format!("r{caller}-{number}"), "attendanceRegister": {
-        "urn": urn, "date": day.to_string(), "session": session, "marks": marks,
-    }}]}))
-}
-
-fn report(times: &mut [Duration], elapsed: Duration, callers: u32) -> Result<()> {
-    times.sort_unstable();
-    let at = |permille| milliseconds_at(times, permille);
-    let count = u32::try_from(times.len())?;
-    say(format_args!(
-        "{count} registers of {PUPILS} marks from {callers} callers in {:.1} s: {:.0} a second",
-        elapsed.as_secs_f64(),
-        f64::from(count) / elapsed.as_secs_f64()
-    ))?;
-    say(format_args!(
-        "acknowledged within p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, slowest {:.1} ms",
-        at(500),
-        at(900),
-        at(990),
-        at(1000)
-    ))?;
-    Ok(())
-}
 
 /// Starts a process over the data the settings name, until it says that it is ready, and looks at its memory.
 pub(crate) async fn start(settings: &Overrides) -> Result<()> {

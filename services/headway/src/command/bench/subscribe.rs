@@ -94,19 +94,19 @@ struct Server {
 impl Server {
     async fn start(journal: Journal) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let secrets = Secrets::open(folder.path(), None)?;
+        let secrets = Secrets::open(folder.path())?;
         let scopes = [Scope::JournalRead];
-        let token = secrets.tokens.issue("bench", None, &scopes, rpc::now(), Span::days(1))?;
+        let token = secrets.tokens.issue("bench", None, &scopes, rpc::now(), Span::hours(1))?;
         let journals: Journals = [journal.clone()].into_iter().collect();
         let grpc = Routes::new(journals.grpc());
         let metrics = telemetry::start_metrics()?;
         let limits = Limits::default().lifted();
-        let router =
-            front(Vec::new(), journals.rest(), grpc, secrets.tokens, metrics, limits).await;
+        let authority = std::sync::Arc::new(secrets.tokens);
+        let router = front(Vec::new(), journals.rest(), grpc, authority, metrics, limits).await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(host::serve(listener, router, limits, stop.clone()));
+        let task = tokio::spawn(host::serve(listener, router, limits, None, stop.clone()));
         Ok(Self { journal, address, token, stop, task })
     }
 
@@ -119,7 +119,7 @@ impl Server {
 
     fn peer(&self) -> Result<Peer> {
         let token = self.token.clone();
-        Ok(rpc::far(&format!("http://{}", self.address), move || Ok(token.clone()))?)
+        Ok(rpc::far(&format!("http://{}", self.address), None, move || Ok(token.clone()))?)
     }
 
     async fn grpc(&self, after: u64) -> Result<Positions> {

@@ -92,8 +92,9 @@ fn tell(it: &Admitted, outcome: Outcome, noted: Option<Problem>, waits: &[Wait])
         Ok(_) if waits.is_empty() => (outcome, noted.into_iter().collect()),
         Ok((_, body)) => (Outcome::Parked, waits.iter().map(|it| waiting(body, it)).collect()),
     };
+    let problems = problems.into_iter().chain(it.notes.iter().cloned());
     RecordResult {
-        problems: problems.into_iter().take(PROBLEMS).map(Complaint::from).collect(),
+        problems: problems.take(PROBLEMS).map(Complaint::from).collect(),
         superseded_by_urn: it.superseded_by_urn.clone(),
         ..RecordResult::new(it.line, it.external_id.clone(), outcome)
     }

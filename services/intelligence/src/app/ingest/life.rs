@@ -8,7 +8,7 @@ use identity::{SchoolId, TrustId};
 use rpc::{Ctx, Error, Fault, Reason, Result};
 
 use super::{
-    Piece, Push, Sheet,
+    Ingest, Piece, Push, Sheet,
     admit::{self, Admitted, problem},
     enter::Entered,
 };
@@ -24,46 +24,54 @@ use crate::{
     store::{self, change::Gone},
 };
 
-/// The records of every push as they are entered.
-pub(super) async fn sheets(
-    tx: &mut Tx,
-    asked: &[(&Ctx, &Push<Hash>)],
-    schools: &mut HashMap<TrustId, Schools>,
-) -> Result<Vec<Sheet>> {
-    let trusts: BTreeSet<TrustId> = asked.iter().map(|it| it.1.feed.trust_id).collect();
-    let trusts: Vec<TrustId> = trusts.into_iter().collect();
-    let mut aliases = BTreeMap::<TrustId, Vec<(Hash, Hash)>>::new();
-    for (trust_id, pupil, new_pupil) in store::pupil::aliases(tx, &trusts).await? {
-        aliases.entry(trust_id).or_default().push((pupil, new_pupil));
-    }
-    let mut aliases: BTreeMap<TrustId, Aliases> =
-        aliases.into_iter().map(|(trust_id, it)| (trust_id, Aliases::new(it))).collect();
-    let mut sheets = Vec::with_capacity(asked.len());
-    for (_, push) in asked {
-        let trust_id = push.feed.trust_id;
-        if push.snapshot.is_some() {
-            // Its scope may have schools that no record names.
-            schools.insert(trust_id, store::school::of_trust(tx, trust_id).await?);
+impl Ingest {
+    /// The records of every push as they are entered.
+    pub(super) async fn sheets(
+        &self,
+        tx: &mut Tx,
+        asked: &[(&Ctx, &Push<Hash>)],
+        schools: &mut HashMap<TrustId, Schools>,
+    ) -> Result<Vec<Sheet>> {
+        let trusts: BTreeSet<TrustId> = asked.iter().map(|it| it.1.feed.trust_id).collect();
+        let trusts: Vec<TrustId> = trusts.into_iter().collect();
+        let mut aliases = BTreeMap::<TrustId, Vec<(Hash, Hash)>>::new();
+        for (trust_id, pupil, new_pupil) in store::pupil::aliases(tx, &trusts).await? {
+            aliases.entry(trust_id).or_default().push((pupil, new_pupil));
         }
-        let none = Schools::default();
-        let schools = schools.get(&trust_id).unwrap_or(&none);
-        let records = admit::all(&push.feed, schools, push.records.iter().cloned());
-        // Only the last part has results beside those of its records.
-        let told = push.piece.as_ref().map_or(0, |it| it.work.totals.records);
-        let mut sheet = Sheet::new(trust_id, records, told);
-        let aliases = aliases.entry(trust_id).or_default();
-        change_keys(tx, &mut sheet, aliases).await?;
-        for (_, body) in sheet.records.iter_mut().filter_map(|it| it.body.as_mut().ok()) {
-            if !matches!(body, Body::KeyChange { .. }) {
-                body.rename(|it| aliases.resolve(it));
+        let mut aliases: BTreeMap<TrustId, Aliases> =
+            aliases.into_iter().map(|(trust_id, it)| (trust_id, Aliases::new(it))).collect();
+        let struck = self.struck(tx, asked, &trusts).await?;
+        let mut sheets = Vec::with_capacity(asked.len());
+        for (ctx, push) in asked {
+            let trust_id = push.feed.trust_id;
+            if push.snapshot.is_some() {
+                // Its scope may have schools that no record names.
+                schools.insert(trust_id, store::school::of_trust(tx, trust_id).await?);
             }
+            let none = Schools::default();
+            let schools = schools.get(&trust_id).unwrap_or(&none);
+            let records = struck.renewed(push)?;
+            let records = admit::all(ctx, &push.feed, schools, records.into_iter());
+            // Only the last part has results beside those of its records.
+            let told = push.piece.as_ref().map_or(0, |it| it.work.totals.records);
+            let mut sheet = Sheet::new(trust_id, records, told);
+            let aliases = aliases.entry(trust_id).or_default();
+            for it in &mut sheet.records {
+                struck.strike(trust_id, it);
+            }
+            change_keys(tx, &mut sheet, aliases).await?;
+            for (_, body) in sheet.records.iter_mut().filter_map(|it| it.body.as_mut().ok()) {
+                if !matches!(body, Body::KeyChange { .. }) {
+                    body.rename(|it| aliases.resolve(it));
+                }
+            }
+            if let Some(snapshot) = &push.snapshot {
+                take_snapshot(tx, &mut sheet, push, (snapshot, schools)).await?;
+            }
+            sheets.push(sheet);
         }
-        if let Some(snapshot) = &push.snapshot {
-            take_snapshot(tx, &mut sheet, push, (snapshot, schools)).await?;
-        }
-        sheets.push(sheet);
+        Ok(sheets)
     }
-    Ok(sheets)
 }
 
 /// Changes of keys come first, wherever they stand in the push.

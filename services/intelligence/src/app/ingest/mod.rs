@@ -6,10 +6,11 @@ mod enter;
 mod life;
 mod piece;
 mod share;
+mod strike;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, MutexGuard, PoisonError},
 };
 
 use calendar::Week;
@@ -30,7 +31,7 @@ pub(super) use self::{
     piece::{NAME, Piece},
 };
 use super::{
-    App,
+    App, Generations,
     authority::{self, Feeds},
     book, facts,
 };
@@ -39,6 +40,7 @@ use crate::{
         Arrival, Batch, Body, Book, Facts, Feed, Hash, Outcome, Record, RecordResult, Schools,
         Snapshot, Unconfirmed,
     },
+    pupil_key::MasterKeys,
     store,
 };
 
@@ -54,6 +56,8 @@ pub(crate) struct Push<P = String> {
     /// What the records are all of.
     pub snapshot: Option<Snapshot>,
     pub records: Vec<Record<P>>,
+    /// With how many keys ids are hashed; 0 where they are not.
+    pub generation: u32,
     /// Rows of a file that held no record for the feed.
     pub skipped_rows: u32,
     /// Of which received batch it is a part; none if it is the whole of one.
@@ -65,13 +69,23 @@ pub(crate) struct Push<P = String> {
 pub(super) struct Ingest {
     journal: Journal,
     feeds: Arc<Feeds>,
+    keys: MasterKeys,
+    generations: Generations,
+}
+
+/// With how many keys ids of trusts were hashed when that was last read.
+fn known(generations: &Generations) -> MutexGuard<'_, HashMap<TrustId, u32>> {
+    generations.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl App {
     pub(crate) async fn push(&self, ctx: &Ctx, push: Push) -> Result<Batch> {
-        let Push { feed, dry_run, arrival, snapshot, records, skipped_rows, piece } = push;
-        let records = self.key.of_trust(feed.trust_id)?.hashed(records);
-        let push = Push { feed, dry_run, arrival, snapshot, records, skipped_rows, piece };
+        let Push { feed, dry_run, arrival, snapshot, records, skipped_rows, piece, .. } = push;
+        let trust_id = feed.trust_id;
+        let generation = known(&self.generations).get(&trust_id).copied().unwrap_or(1);
+        let records = self.keys.of_trust(trust_id, generation)?.hashed(records);
+        let push =
+            Push { feed, dry_run, arrival, snapshot, records, generation, skipped_rows, piece };
         self.journal.gather(ctx, &self.ingest, push).await
     }
 }
@@ -174,10 +188,10 @@ struct Decided {
 }
 
 impl Opened {
-    async fn read(tx: &mut Tx, asked: &[(&Ctx, &Push<Hash>)]) -> Result<Self> {
+    async fn read(ingest: &Ingest, tx: &mut Tx, asked: &[(&Ctx, &Push<Hash>)]) -> Result<Self> {
         let today = asked.first().map_or(NaiveDate::MIN, |it| it.0.today());
         let mut schools = schools(tx, asked).await?;
-        let sheets = life::sheets(tx, asked, &mut schools).await?;
+        let sheets = ingest.sheets(tx, asked, &mut schools).await?;
         let wanted: Vec<_> = sheets
             .iter()
             .flat_map(|sheet| enter::wanted(sheet).map(|it| (sheet.trust_id, it)))
@@ -202,8 +216,12 @@ fn pick<'t>(
 }
 
 impl Ingest {
-    pub(super) fn new(journal: Journal, feeds: Arc<Feeds>) -> Arc<Self> {
-        Arc::new(Self { journal, feeds })
+    pub(super) fn new(
+        journal: Journal,
+        feeds: Arc<Feeds>,
+        (keys, generations): (MasterKeys, Generations),
+    ) -> Arc<Self> {
+        Arc::new(Self { journal, feeds, keys, generations })
     }
 
     /// Enters pushes; gives their batches in the same order.
@@ -215,7 +233,7 @@ impl Ingest {
         let mut batches = Vec::with_capacity(asked.len());
         let mut under_way = None;
         for share in shares {
-            let opened = Opened::read(tx, &pick(asked, &share)).await?;
+            let opened = Opened::read(self, tx, &pick(asked, &share)).await?;
             let deciding = if is_one {
                 ready(Ok(opened.decide())).boxed()
             } else {

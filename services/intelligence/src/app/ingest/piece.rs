@@ -37,6 +37,7 @@ impl Push {
             arrival: Arrival::default(),
             snapshot,
             records: read.records,
+            generation: 0,
             skipped_rows: read.skipped_rows,
             piece: Some(piece),
         }

@@ -58,7 +58,7 @@ impl Server {
             children.push(child);
             outputs.push(output);
         }
-        let secrets = Secrets::open(&folder.path().join("keys"), None)?;
+        let secrets = Secrets::open(&folder.path().join("keys"))?;
         let process = children.first().and_then(Child::id).context("it runs")?.to_string();
         let address = addresses.into_iter().next().context("one at least")?;
         Ok(Self { address, secrets, process, folder, children, _outputs: outputs })
@@ -70,7 +70,7 @@ impl Server {
 
     /// A caller over the network with such a token.
     pub(super) async fn caller(&self, trust: Option<Uuid>, scopes: &[Scope]) -> Result<Rest> {
-        let lifetime = chrono::Duration::days(1);
+        let lifetime = chrono::Duration::hours(1);
         let token = self.keys().issue("bench", trust, scopes, rpc::now(), lifetime)?;
         Rest::connect(&self.address.to_string(), &token).await
     }

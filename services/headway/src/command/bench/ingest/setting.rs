@@ -115,7 +115,7 @@ pub(super) async fn prepare(
         let urns = schools.iter().map(|it| it.urn.to_string()).collect();
         let feed_id = feed(&operator, vendor, trust_id, urns).await?;
         let scopes = [Scope::RecordsWrite];
-        let lifetime = chrono::Duration::days(1);
+        let lifetime = chrono::Duration::hours(1);
         let token = server.keys().issue(vendor, Some(trust_id), &scopes, rpc::now(), lifetime)?;
         let path = format!("/v1/feeds/{feed_id}/batches");
         doors.push(Door { trust_id, path, bearer: bearer(&token)? });
