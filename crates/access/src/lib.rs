@@ -22,13 +22,15 @@ use rpc::{
 };
 use uuid::Uuid;
 
-use self::known::Known;
 pub use self::people::{Outward, People};
+use self::{known::Known, roles::Provider};
 
 /// How often it is asked what has changed.
 const EVERY: Duration = Duration::from_secs(5);
 /// The same until the first answer has come.
 const FIRST: Duration = Duration::from_millis(500);
+/// How soon it is asked again on behalf of somebody whose identity provider is not known: anybody can claim one.
+const CLAIMED: Duration = Duration::from_secs(1);
 /// The age from which on nothing is judged by what is known.
 const STALE: Duration = Duration::from_mins(1);
 /// How long an answer of the registry is waited for.
@@ -78,7 +80,7 @@ impl Directory {
     pub async fn keep(self) {
         let mut failing = false;
         loop {
-            match self.refresh().await {
+            match self.refresh(Instant::now()).await {
                 Ok(()) => failing = false,
                 Err(error) if !std::mem::replace(&mut failing, true) => {
                     tracing::warn!(%error, "the registry does not say who may do what");
@@ -90,9 +92,12 @@ impl Directory {
         }
     }
 
-    /// Asks what has changed.
-    pub async fn refresh(&self) -> Result<()> {
+    /// Asks what has changed, unless that was asked at this time or later.
+    pub async fn refresh(&self, since: Instant) -> Result<()> {
         let _turn = self.0.asking.lock().await;
+        if self.state().asked.is_some_and(|(at, _)| at >= since) {
+            return Ok(());
+        }
         let after = Some(self.state().known.position).filter(|it| *it > 0);
         let asked = (Instant::now(), rpc::now().timestamp());
         let client = AccessServiceClient::new(self.0.registry.clone());
@@ -134,7 +139,7 @@ impl Directory {
         // It may have been given a moment ago, on grounds that are not known here yet.
         let newer = |it: &State| it.asked.is_none_or(|(_, at)| at <= token.issued_at);
         if newer(&self.state())
-            && let Err(error) = self.refresh().await
+            && let Err(error) = self.refresh(Instant::now()).await
         {
             tracing::debug!(%error, "a new token is judged by what was known before");
         }
@@ -152,14 +157,26 @@ impl Directory {
     /// Who a person is whom an identity provider vouches for.
     async fn person(&self, token: &str) -> Result<Caller> {
         let said = people::Said::read(token).ok_or_else(refused)?;
-        let provider = {
-            let state = self.state();
-            // Whoever sends what is no token learns nothing of how the deployment is.
-            state.fresh()?;
-            state.known.provider(&said).ok_or_else(refused)?
-        };
+        let mut provider = self.provider(&said)?;
+        // It may have been named a moment ago.
+        if provider.is_none() && said.issuer != self.0.keys.issuer() {
+            let now = Instant::now();
+            let asked = self.state().asked.map_or(now, |it| it.0);
+            tokio::time::sleep_until((asked + CLAIMED).into()).await;
+            if let Err(error) = self.refresh(now).await {
+                tracing::debug!(%error, "a person's token is judged by what was known before");
+            }
+            provider = self.provider(&said)?;
+        }
+        let provider = provider.ok_or_else(refused)?;
         let claims = self.0.people.verify(token, &said, &provider).await?;
         Ok(provider.caller(&claims))
+    }
+
+    fn provider(&self, said: &people::Said) -> Result<Option<Arc<Provider>>> {
+        let state = self.state();
+        state.fresh()?;
+        Ok(state.known.provider(said))
     }
 
     async fn judge(&self, token: &str) -> Result<Admitted> {

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use access::{Directory, Outward, People};
@@ -348,7 +349,7 @@ impl Reachable<'_> {
         let people = People::new(outward)?;
         let directory = Directory::new(self.secrets.tokens.clone(), peer, people);
         if self.here.runs(Service::Registry) {
-            directory.refresh().await?;
+            directory.refresh(Instant::now()).await?;
         }
         Ok(directory)
     }
