@@ -10,8 +10,8 @@ use rpc::{Asked, Ctx, Error, Page, Reason, Result, Twin};
 use super::App;
 use crate::{
     domain::{
-        AttendanceCode, Change, ChangeOp, Changed, ChangedRecord, Content, Cursor, Hash, Kind,
-        Roll, Schools, Session, Slot, hex, unhex,
+        AttendanceCode, Change, ChangeOp, Changed, ChangedRecord, Content, Cursor, Kind, Roll,
+        Schools, Session, Slot, hex, unhex,
     },
     store::{self, change::Wanted},
 };
@@ -189,8 +189,6 @@ async fn facts(tx: &mut Tx, kind: Kind, wanted: Wanted, cursor: &Cursor) -> Resu
     let after = after.and_then(|(school, key)| Some((SchoolId::parse(school).ok()?, key)));
     let found = store::change::facts(tx, kind, wanted, position, after).await?;
     let change = |it: store::change::FactRow| {
-        let person = it.person.map(Hash::try_from).transpose();
-        let person = person.map_err(|_| Error::internal("a hash has 16 bytes"))?;
         let content: Box<Content> = serde_json::from_str(&it.body).map_err(Error::internal)?;
         let is_gone = matches!(&*content, Content::Observation(it) if it.is_withdrawn());
         Ok(Change {
@@ -198,7 +196,7 @@ async fn facts(tx: &mut Tx, kind: Kind, wanted: Wanted, cursor: &Cursor) -> Resu
             key: format!("{HELD}{}/{}", it.school_id, it.key),
             op: if is_gone { ChangeOp::Delete } else { ChangeOp::Upsert },
             school_id: Some(it.school_id),
-            record: ChangedRecord::Fact { person, content },
+            record: ChangedRecord::Fact { person: it.person, content },
             recorded_at: None,
         })
     };

@@ -9,7 +9,8 @@ use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
 use uuid::Uuid;
 
-use crate::domain::{Hash, Kind, Register, Session, Slot};
+use super::{hash, register};
+use crate::domain::{Hash, Kind, Register, Slot};
 
 /// Whose changes, and how many at the most.
 #[derive(Clone, Copy, Debug)]
@@ -21,11 +22,8 @@ pub(crate) struct Wanted {
 
 #[derive(sqlx::FromRow)]
 struct RegisterRow {
-    school_id: SchoolId,
-    date: NaiveDate,
-    session: Session,
-    first_index: i32,
-    marks: Vec<u8>,
+    #[sqlx(flatten)]
+    row: register::Row,
     changed: i64,
 }
 
@@ -36,13 +34,10 @@ pub(crate) async fn registers(
     position: i64,
     after: Option<Slot>,
 ) -> Result<Vec<(i64, Slot, Register)>> {
-    let (school_id, date, session) = after.map_or((Uuid::nil(), NaiveDate::MIN, ""), |it| {
-        let session = match it.session {
-            Session::Am => "AM",
-            Session::Pm => "PM",
-        };
-        (it.school_id.0, it.date, session)
-    });
+    let (school_id, date, session) = after
+        .map_or((Uuid::nil(), NaiveDate::MIN, String::new()), |it| {
+            (it.school_id.0, it.date, it.session.to_string())
+        });
     // A date both databases can write.
     let date = date.max(NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or(date));
     let rows: Vec<RegisterRow> = on!(tx, |c| sqlx::query_as(
@@ -60,25 +55,19 @@ pub(crate) async fn registers(
     .bind(wanted.limit)
     .fetch_all(c)
     .await)?;
-    rows.into_iter()
-        .map(|it| {
-            let slot = Slot { school_id: it.school_id, date: it.date, session: it.session };
-            let first = u32::try_from(it.first_index).map_err(Error::internal)?;
-            let register = Register::decode(first, &it.marks);
-            let register =
-                register.ok_or_else(|| Error::internal("a register cannot be unpacked"))?;
-            Ok((it.changed, slot, register))
-        })
-        .collect()
+    let unpacked = |it: RegisterRow| {
+        let (slot, register) = it.row.unpack()?;
+        Ok((it.changed, slot, register))
+    };
+    rows.into_iter().map(unpacked).collect()
 }
 
 /// A fact that changed.
-#[derive(sqlx::FromRow)]
 pub(crate) struct FactRow {
     pub changed: i64,
     pub school_id: SchoolId,
     pub key: String,
-    pub person: Option<Vec<u8>>,
+    pub person: Option<Hash>,
     pub body: String,
 }
 
@@ -101,34 +90,28 @@ pub(crate) async fn facts(
     position: i64,
     after: Option<(SchoolId, &str)>,
 ) -> Result<Vec<FactRow>> {
+    type Row = (i64, SchoolId, String, Option<Vec<u8>>, String);
     let (school_id, key) = after.map_or((Uuid::nil(), ""), |it| (it.0.0, it.1));
     // Keys are in the order of their bytes, whatever the database's language is.
-    Ok(match tx {
-        Tx::Sqlite(tx) => {
-            sqlx::query_as(facts!("key"))
-                .bind(wanted.trust_id)
-                .bind(kind)
-                .bind(wanted.school_id)
-                .bind(position)
-                .bind(school_id)
-                .bind(key)
-                .bind(wanted.limit)
-                .fetch_all(&mut **tx)
-                .await?
-        }
-        Tx::Postgres(tx) => {
-            sqlx::query_as(facts!("key COLLATE \"C\""))
-                .bind(wanted.trust_id)
-                .bind(kind)
-                .bind(wanted.school_id)
-                .bind(position)
-                .bind(school_id)
-                .bind(key)
-                .bind(wanted.limit)
-                .fetch_all(&mut **tx)
-                .await?
-        }
-    })
+    let sql = match tx {
+        Tx::Sqlite(_) => facts!("key"),
+        Tx::Postgres(_) => facts!("key COLLATE \"C\""),
+    };
+    let rows: Vec<Row> = on!(tx, |c| sqlx::query_as(sql)
+        .bind(wanted.trust_id)
+        .bind(kind)
+        .bind(wanted.school_id)
+        .bind(position)
+        .bind(school_id)
+        .bind(key)
+        .bind(wanted.limit)
+        .fetch_all(c)
+        .await)?;
+    let read = |(changed, school_id, key, person, body): Row| {
+        let person = person.map(hash).transpose()?;
+        Ok(FactRow { changed, school_id, key, person, body })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// A record that is gone.
@@ -182,7 +165,6 @@ pub(crate) async fn renamed_pupils(
     .bind(wanted.limit)
     .fetch_all(c)
     .await)?;
-    let hash = |it: Vec<u8>| Hash::try_from(it).map_err(|_| Error::internal("a hash has 16 bytes"));
     rows.into_iter().map(|(at, pupil, new)| Ok((at, hash(pupil)?, hash(new)?))).collect()
 }
 

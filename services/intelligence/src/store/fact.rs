@@ -4,7 +4,8 @@ use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
 use uuid::Uuid;
 
-use crate::domain::{ChangedFact, Content, FactKey, Flags, Hash, KeptFact, Kind, Standing};
+use super::hash;
+use crate::domain::{ChangedFact, Content, FactKey, Flags, Hash, KeptFact, Kind, Standing, hex};
 
 /// In place of a position: the one that is stored stays.
 const UNCHANGED: i64 = 0;
@@ -280,8 +281,7 @@ async fn write(tx: &mut Tx, rows: &[Written<'_>]) -> Result<()> {
 
 impl Row {
     fn read(self) -> Result<(FactKey, KeptFact)> {
-        let person = self.person.map(Hash::try_from).transpose();
-        let person = person.map_err(|_| Error::internal("a person's hash has another length"))?;
+        let person = self.person.map(hash).transpose()?;
         let standing = match (self.year_group, self.flags) {
             (Some(year_group), Some(flags)) => Some(Standing {
                 year_group: i8::try_from(year_group).map_err(Error::internal)?,
@@ -298,10 +298,6 @@ impl Row {
 
 fn school(school_id: SchoolId) -> String {
     school_id.0.simple().to_string()
-}
-
-fn hex(hash: &Hash) -> String {
-    format!("{:032x}", u128::from_be_bytes(*hash))
 }
 
 fn json<T: serde::Serialize>(rows: &[T]) -> Result<String> {
@@ -335,7 +331,7 @@ pub(crate) async fn rename_all(
     })?;
     let count = rows.len();
     for (school_id, kind, key, person) in rows {
-        let person = Hash::try_from(person).map_err(|_| Error::internal("a hash has 16 bytes"))?;
+        let person = hash(person)?;
         let now = name(person);
         let own = key.strip_prefix(&hex(&person)).filter(|_| kind.is_keyed_by_person());
         let renamed = own.map_or_else(|| key.clone(), |own| format!("{}{own}", hex(&now)));

@@ -23,4 +23,12 @@ pub(crate) mod unit;
 pub(crate) mod week;
 pub(crate) mod work;
 
-pub(crate) use range::Range;
+use rpc::{Error, Result};
+
+pub(crate) use self::range::Range;
+use crate::domain::Hash;
+
+/// A column that holds a hash.
+fn hash(column: Vec<u8>) -> Result<Hash> {
+    Hash::try_from(column).map_err(|_| Error::internal("a hash has 16 bytes"))
+}

@@ -2,7 +2,8 @@ use db::{Tx, on};
 use identity::TrustId;
 use rpc::{Error, Result};
 
-use crate::domain::Hash;
+use super::hash;
+use crate::domain::{Hash, hex};
 
 /// Which of these pupils a vendor told of in a record of their own. Many at once, which each dialect has its own way
 /// to ask.
@@ -34,8 +35,7 @@ pub(crate) async fn told_of(
         .fetch_all(&mut **tx)
         .await?,
     };
-    let short = |_| Error::internal("a pupil's hash has another length");
-    rows.into_iter().map(|(trust_id, it)| Ok((trust_id, it.try_into().map_err(short)?))).collect()
+    rows.into_iter().map(|(trust_id, it)| Ok((trust_id, hash(it)?))).collect()
 }
 
 /// Keeps pupils, each with the journal's position of the push that told of it.
@@ -78,10 +78,6 @@ pub(crate) async fn delete(tx: &mut Tx, trust_id: TrustId, pupil: &Hash) -> Resu
     Ok(())
 }
 
-fn hex(hash: &Hash) -> String {
-    format!("{:032x}", u128::from_be_bytes(*hash))
-}
-
 /// Names a pupil otherwise who was told of in a record of their own.
 pub(crate) async fn rename(
     tx: &mut Tx,
@@ -109,7 +105,6 @@ pub(crate) async fn aliases(tx: &mut Tx, trusts: &[TrustId]) -> Result<Vec<(Trus
     let ids: Vec<_> = trusts.iter().map(|it| it.0).collect();
     let sql = "SELECT trust_id, pupil, new_pupil FROM pupil_alias WHERE trust_id = ANY($1)";
     let rows: Vec<(TrustId, Vec<u8>, Vec<u8>)> = db::fetch_any(tx, sql, &ids).await?;
-    let hash = |it: Vec<u8>| Hash::try_from(it).map_err(|_| Error::internal("a hash has 16 bytes"));
     rows.into_iter().map(|(trust, old, new)| Ok((trust, hash(old)?, hash(new)?))).collect()
 }
 
@@ -162,18 +157,17 @@ pub(crate) async fn rename_all(
     trust_id: TrustId,
     name: impl Fn(Hash) -> Hash,
 ) -> Result<()> {
-    let short = |_| Error::internal("a pupil's hash has another length");
     let told: Vec<Vec<u8>> =
         on!(&mut *tx, |c| sqlx::query_scalar("SELECT hash FROM pupil WHERE trust_id = $1")
             .bind(trust_id)
             .fetch_all(c)
             .await)?;
-    for hash in told {
-        let now = name(Hash::try_from(hash.clone()).map_err(short)?);
+    for column in told {
+        let now = name(hash(column.clone())?);
         let sql = "UPDATE pupil SET hash = $3 WHERE trust_id = $1 AND hash = $2";
         on!(&mut *tx, |c| sqlx::query(sql)
             .bind(trust_id)
-            .bind(hash)
+            .bind(column)
             .bind(now.as_slice())
             .execute(c)
             .await

@@ -7,7 +7,7 @@ use super::range::{self, Range};
 use crate::domain::{Register, Session, Slot};
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     school_id: SchoolId,
     date: NaiveDate,
     session: Session,
@@ -51,14 +51,16 @@ pub(crate) async fn within(tx: &mut Tx, ranges: &[Range]) -> Result<Vec<(Slot, R
             .await?
         }
     };
-    rows.into_iter()
-        .map(|it| {
-            let slot = Slot { school_id: it.school_id, date: it.date, session: it.session };
-            let first = u32::try_from(it.first_index).map_err(Error::internal)?;
-            let register = Register::decode(first, &it.marks);
-            Ok((slot, register.ok_or_else(|| Error::internal("a register cannot be unpacked"))?))
-        })
-        .collect()
+    rows.into_iter().map(Row::unpack).collect()
+}
+
+impl Row {
+    pub(super) fn unpack(self) -> Result<(Slot, Register)> {
+        let slot = Slot { school_id: self.school_id, date: self.date, session: self.session };
+        let first = u32::try_from(self.first_index).map_err(Error::internal)?;
+        let register = Register::decode(first, &self.marks);
+        Ok((slot, register.ok_or_else(|| Error::internal("a register cannot be unpacked"))?))
+    }
 }
 
 /// Stores registers; one without marks is none.

@@ -4,7 +4,10 @@ use identity::TrustId;
 use rpc::{Error, Result};
 use uuid::Uuid;
 
-use crate::domain::{Hash, HoldId, LegalHold};
+use crate::{
+    domain::{Hash, HoldId, LegalHold},
+    store::hash,
+};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -115,13 +118,12 @@ impl TryFrom<Row> for LegalHold {
     type Error = Error;
 
     fn try_from(it: Row) -> Result<Self> {
-        let person = it.person.map(Hash::try_from).transpose();
         Ok(Self {
             hold_id: it.hold_id,
             trust_id: it.trust_id,
             kinds: serde_json::from_str(&it.kinds).map_err(Error::internal)?,
             of_person: it.of_person,
-            person: person.map_err(|_| Error::internal("a hash has 16 bytes"))?,
+            person: it.person.map(hash).transpose()?,
             reason: it.reason,
             given_at: it.given_at,
             given_by: it.given_by,

@@ -2,10 +2,12 @@ use chrono::NaiveDate;
 use db::{Tx, on};
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
-
 use uuid::Uuid;
 
-use crate::domain::{Content, Hash, Kind, RetentionRule, retained};
+use crate::{
+    domain::{Content, Hash, Kind, RetentionRule, retained},
+    store::hash,
+};
 
 /// How long trusts keep each kind of data, in the order of the list.
 pub(crate) async fn rules(tx: &mut Tx, trust_id: TrustId) -> Result<Vec<RetentionRule>> {
@@ -84,8 +86,7 @@ pub(crate) async fn old_facts(
     .fetch_all(c)
     .await)?;
     let read = |(school_id, key, person, body): (SchoolId, String, Option<Vec<u8>>, String)| {
-        let person = person.map(Hash::try_from).transpose();
-        let person = person.map_err(|_| Error::internal("a hash has 16 bytes"))?;
+        let person = person.map(hash).transpose()?;
         Ok((school_id, key, person, serde_json::from_str(&body).map_err(Error::internal)?))
     };
     rows.into_iter().map(read).collect()
