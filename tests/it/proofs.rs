@@ -55,17 +55,18 @@ async fn signed(arguments: Vec<String>) -> (Deployed, Cast, String, String) {
     let cast = found(&deployed).await;
     let operator = token(deployed.data(), "operator", None, &["journal:read"]);
     let client = deployed.client(0, &operator);
-    covered(&client).await;
+    covered(&client, "registry").await;
     let keys = client.get("/v1/journals/registry/checkpoint-keys").await.done();
     let key = keys["keys"][0]["verifierKey"].as_str().unwrap().to_owned();
     (deployed, cast, key, operator)
 }
 
-/// The newest checkpoint, once it covers every event.
-async fn covered(client: &Client) -> Value {
+/// The newest checkpoint of a service's journal, once it covers every event.
+async fn covered(client: &Client, service: &str) -> Value {
+    let journal = format!("/v1/journals/{service}");
     eventually(async || {
-        let head = client.get("/v1/journals/registry/events?pageSize=1").await.done();
-        let checkpoint = client.get("/v1/journals/registry/checkpoint").await;
+        let head = client.get(&format!("{journal}/events?pageSize=1")).await.done();
+        let checkpoint = client.get(&format!("{journal}/checkpoint")).await;
         let covers = checkpoint.status.is_success() && checkpoint.json()["size"] == head["head"];
         covers.then(|| checkpoint.json())
     })
@@ -81,7 +82,7 @@ fn write(folder: &Path, name: &str, content: &str) -> String {
 async fn tell(arguments: Vec<String>) {
     let (mut deployed, cast, key, operator) = signed(arguments).await;
     let client = deployed.client(0, &operator);
-    let kept = covered(&client).await;
+    let kept = covered(&client, "registry").await;
     let note = write(deployed.data(), "kept.note", kept["note"].as_str().unwrap());
     let server = ["server", &deployed.url(0), "registry", "--key", &key, "--since", &note];
     holds(&outside(&server, &operator), "what was kept is their beginning");
@@ -96,7 +97,7 @@ async fn tell(arguments: Vec<String>) {
         "evidence": [{"kind": "EVIDENCE_KIND_OUTSIDE_JUDGEMENT", "reference": "review"}]});
     let path = format!("/v1/trusts/{}/journeys", cast.trust);
     deployed.client(0, &cast.admin).post(&path, &journey).await.done();
-    let newest = covered(&client).await;
+    let newest = covered(&client, "registry").await;
     assert!(newest["size"] != kept["size"], "{newest}");
     assert_eq!(newest["note"].as_str().unwrap().matches('\u{2014}').count(), 2);
     holds(&outside(&server, &operator), "what was kept is their beginning");
@@ -292,6 +293,7 @@ async fn erase(arguments: Vec<String>) {
     holds(&outside(&["certificate", &file, "--key", key], ""), "is certified");
     let forged = write(deployed.data(), "forged", &note.replace("enrolments 1", "enrolments 2"));
     is_refused(&outside(&["certificate", &forged, "--key", key], ""), "signature");
+    covered(&platform, "intelligence").await;
     let exported = run(&deployed, &["journal", "export", "--service", "intelligence"]);
     assert!(!exported.contains("Canary"), "no event tells of whom");
     let file = write(deployed.data(), "exported", &exported);
