@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path, process::Command};
 
+use rpc::Method;
+
 use crate::running::root;
 
 const PLACE: &str = "docs/routes.md";
@@ -56,14 +58,20 @@ fn table() -> String {
          door at all. What a scope applies to (trust, schools, kinds of record) is in [access](access.md) where that is \
          told; here is which scope opens what. Refusals of each are tested with every kind of bad token \
          (`tests/it/adversary`).\n\n\
-         | RPC | REST | scope |\n| --- | --- | --- |\n",
+         | RPC | REST | scope | to a grant of some schools |\n| --- | --- | --- | --- |\n",
     );
     let mut rpcs: Vec<_> = rpc::methods().collect();
     rpcs.sort_by_key(|it| it.descriptor.full_name().to_owned());
     for method in rpcs {
         let name = method.descriptor.full_name().trim_start_matches("headway.").to_owned();
         let scope = rpc::scope_name(method.scope);
-        writeln!(text, "| {name} | `{} {}` | `{scope}` |", method.verb, method.path).unwrap();
+        let division = match method.division {
+            rpc::Division::Unspecified => "refused",
+            rpc::Division::Schools => "of its schools",
+            rpc::Division::None => "the same",
+        };
+        let Method { verb, path, .. } = method;
+        writeln!(text, "| {name} | `{verb} {path}` | `{scope}` | {division} |").unwrap();
     }
     text.push_str(
         "\n## Beside the contract\n\n| path | scope | what it is |\n| --- | --- | --- |\n",

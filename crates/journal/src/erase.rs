@@ -50,7 +50,7 @@ impl Journals {
         }
         let (trust_id, containing) = fields.done(|| Some((trust_id?, containing?)))?;
         ctx.within(trust_id)?;
-        ctx.named()?;
+        ctx.everything_of_people()?;
         let found = self.of(&request.service)?.texts_with(ctx, trust_id, containing.trim()).await?;
         let own = ctx.own_trust().is_some();
         let texts = found.into_iter().map(|(text_id, event)| {

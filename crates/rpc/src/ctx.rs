@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
-pub use contract::common::Scope;
+pub use contract::common::{Division, Scope};
 use contract::intelligence::RecordKind;
 use uuid::Uuid;
 
@@ -105,6 +105,9 @@ impl Ctx {
         if method.scope != Scope::AccessRead {
             caller.permit.demand(method.scope, &Asked::default())?;
         }
+        if method.division == Division::Unspecified {
+            caller.permit.demand_every_school(method.scope, &Asked::default())?;
+        }
         let request_id = Some(request_id()).filter(|it| !it.is_nil()).unwrap_or_else(new_id);
         Ok(Self {
             caller: caller.clone(),
@@ -155,9 +158,9 @@ impl Ctx {
         self.granted(&Asked { kind: Some(kind), ..Asked::default() })
     }
 
-    /// Refuses rows about single pupils or staff where no grant includes them.
-    pub fn named(&self) -> Result<()> {
-        self.granted(&Asked { named: true, ..Asked::default() })
+    /// Refuses a caller whose grants do not cover whatever is held of people, in every school.
+    pub fn everything_of_people(&self) -> Result<()> {
+        self.caller.permit.demand_everything(self.scope)
     }
 
     /// Refuses what no one grant covers as a whole: a kind of records of a school, with or without individuals.

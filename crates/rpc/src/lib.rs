@@ -16,13 +16,13 @@ pub mod token;
 mod twin;
 
 pub use ctx::{
-    Caller, Ctx, Idempotency, REQUEST_ID, Reach, Scope, all_scopes, new_id, now, parse_scope,
-    request_id, scope_name,
+    Caller, Ctx, Division, Idempotency, REQUEST_ID, Reach, Scope, all_scopes, new_id, now,
+    parse_scope, request_id, scope_name,
 };
 pub use error::{Error, Fault, Problem, Reason, Result, code, name, status, type_uri};
 pub use fields::{Fields, TEXT_LIMIT, expected_version, unchanged};
 pub use method::{Method, method, methods};
-pub use paging::{PAGES, Page};
+pub use paging::{Gathered, PAGES, Page};
 pub use peer::{Peer, far, near};
 pub use permit::{Allowance, Asked, Permit, Person};
 pub use twin::Twin;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use axum::http::{Method as Verb, StatusCode};
-use contract::common::Scope;
+use contract::common::{Division, Scope};
 use prost_reflect::{DynamicMessage, MethodDescriptor, Value};
 
 /// One RPC of the contract.
@@ -11,6 +11,7 @@ use prost_reflect::{DynamicMessage, MethodDescriptor, Value};
 pub struct Method {
     pub descriptor: MethodDescriptor,
     pub scope: Scope,
+    pub division: Division,
     pub verb: Verb,
     /// As axum writes paths, which is how `google.api.http` does.
     pub path: String,
@@ -68,10 +69,13 @@ fn read(descriptor: MethodDescriptor) -> Option<Method> {
     let pool = contract::pool();
     let scope = pool.get_extension_by_name("headway.common.v1.scope")?;
     let scope = Scope::try_from(options.get_extension(&scope).as_enum_number()?).ok()?;
+    let division = pool.get_extension_by_name("headway.common.v1.division")?;
+    let division = options.get_extension(&division).as_enum_number()?;
+    let division = Division::try_from(division).ok()?;
     let rule = pool.get_extension_by_name("google.api.http")?;
     let Value::Message(rule) = options.get_extension(&rule).into_owned() else { return None };
     let (verb, path) = pattern(&rule)?;
-    (scope != Scope::Unspecified).then_some(Method { descriptor, scope, verb, path })
+    (scope != Scope::Unspecified).then_some(Method { descriptor, scope, division, verb, path })
 }
 
 fn pattern(rule: &DynamicMessage) -> Option<(Verb, String)> {

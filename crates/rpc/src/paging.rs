@@ -63,6 +63,36 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
     }
 }
 
+/// What a page holds, gathered from stretches of [`Page::limit`] items at the most, of which some are passed over: the page
+/// is as full as any other.
+#[derive(Debug)]
+pub struct Gathered<T, K> {
+    pub items: Vec<T>,
+    /// Where the next stretch begins.
+    pub after: Option<K>,
+    wanted: usize,
+    is_last: bool,
+}
+
+impl<T, K: Clone> Gathered<T, K> {
+    pub fn of(page: &Page<K>) -> Self {
+        let wanted = page.size as usize + 1;
+        Self { items: Vec::new(), after: page.after.clone(), wanted, is_last: false }
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.is_last || self.items.len() == self.wanted
+    }
+
+    /// Takes of a stretch what is to be seen.
+    pub fn take(&mut self, stretch: Vec<T>, key: impl Fn(&T) -> K, is_seen: impl Fn(&T) -> bool) {
+        self.is_last = stretch.len() < self.wanted;
+        self.after = stretch.last().map(key);
+        self.items.extend(stretch.into_iter().filter(is_seen));
+        self.items.truncate(self.wanted);
+    }
+}
+
 fn digest(filters: &impl Serialize) -> Result<String> {
     let bytes = serde_json::to_vec(filters).map_err(Error::internal)?;
     let hash = Sha256::digest(bytes);
@@ -89,26 +119,38 @@ fn open<K: DeserializeOwned>(token: &str, filters: &str) -> Result<K> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_item_comes_once_and_the_list_ends() {
-        let all: Vec<u32> = (0..25).collect();
+    /// All pages of a list of which some items are passed over.
+    fn listed(all: &[u32], is_seen: fn(&u32) -> bool) -> Vec<u32> {
         let (mut seen, mut token) = (Vec::new(), None::<String>);
         loop {
             let page = Page::<u32>::parse(Some(10), token.as_deref(), &"x", (5, 10)).unwrap();
-            let rest: Vec<u32> = all
-                .iter()
-                .copied()
-                .filter(|it| page.after.is_none_or(|after| *it > after))
-                .take(usize::try_from(page.limit()).unwrap())
-                .collect();
-            let (items, next) = page.cut(rest, |it| *it).unwrap();
+            let mut found = Gathered::of(&page);
+            while !found.is_done() {
+                let rest = all.iter().copied().filter(|it| found.after.is_none_or(|at| *it > at));
+                let stretch = rest.take(usize::try_from(page.limit()).unwrap()).collect();
+                found.take(stretch, |it| *it, is_seen);
+            }
+            let (items, next) = page.cut(found.items, |it| *it).unwrap();
+            assert!(next.is_none() || items.len() == 10, "a page is full where another follows");
             seen.extend(items);
             token = next;
             if token.is_none() {
-                break;
+                return seen;
             }
         }
-        assert_eq!(seen, all);
+    }
+
+    #[test]
+    fn every_item_comes_once_and_the_list_ends() {
+        let seen: [fn(&u32) -> bool; 4] =
+            [|_| true, |it| it % 3 == 0, |it| *it > 100, |it| *it == 0];
+        for length in [0, 1, 10, 11, 25, 110] {
+            let all: Vec<u32> = (0..length).collect();
+            for is_seen in seen {
+                let expected: Vec<u32> = all.iter().copied().filter(is_seen).collect();
+                assert_eq!(listed(&all, is_seen), expected);
+            }
+        }
     }
 
     #[test]

@@ -108,6 +108,22 @@ impl Permit {
         Err(Error::new(Reason::GrantMissing, detail))
     }
 
+    /// Refuses what is of people whatever is held of them where no grant is of every school and kind, by name.
+    pub fn demand_everything(&self, scope: Scope) -> Result<(), Error> {
+        let asked = Asked { named: true, ..Asked::default() };
+        self.demand(scope, &asked)?;
+        let is_all =
+            |it: &Allowance| it.covers(scope, &asked) && it.schools.is_none() && it.kinds.is_none();
+        match self {
+            Self::Granted(all) if !all.iter().any(is_all) => {
+                let told = told(scope, &asked);
+                let detail = format!("no grant covers {told}, for every school and every kind");
+                Err(Error::new(Reason::GrantMissing, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether some grant gives this scope, whatever for.
     pub fn gives(&self, scope: Scope) -> bool {
         self.covers(scope, &Asked::default())
@@ -195,6 +211,8 @@ mod tests {
         let every = permit.demand_every_school(Scope::RecordsWrite, &Asked::default());
         assert!(every.unwrap_err().detail.contains("every school"));
         assert_eq!(permit.kinds(Scope::RecordsWrite), Some([1, 2].into()));
+        let everything = permit.demand_everything(Scope::RecordsWrite).unwrap_err();
+        assert!(everything.detail.contains("every kind"), "{}", everything.detail);
     }
 
     #[test]
@@ -205,6 +223,7 @@ mod tests {
         assert_eq!(permit.schools(Scope::RecordsRead, &Asked::default()), None);
         assert_eq!(Permit::Whole.schools(Scope::RecordsRead, &Asked::default()), None);
         assert!(permit.demand_every_school(Scope::RecordsRead, &Asked::default()).is_ok());
+        assert!(permit.demand_everything(Scope::RecordsRead).is_ok());
         assert!(Permit::Whole.covers(Scope::RecordsRead, &asked(SOUTH, 3, true)));
     }
 

@@ -52,7 +52,7 @@ fn beside(method: &Method, value: &impl Fn(&str) -> String) -> Value {
         "SetClientKeys" => json!({"jwks": "{\"keys\": []}", "expectedVersion": 1}),
         "CreateClientTransition" => json!({"kind": "CLIENT_TRANSITION_KIND_DISABLED"}),
         "CreateGrant" => {
-            json!({"clientId": "mine", "scopes": ["SCOPE_REGISTRY_READ"], "purpose": "Mine"})
+            json!({"clientId": "mine", "scopes": ["SCOPE_REGISTRY_READ"], "purpose": "Mine", "urns": [urn]})
         }
         "SetIdentityProvider" => {
             json!({"issuer": "https://login.example", "audience": "mine", "enabled": true})

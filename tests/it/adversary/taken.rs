@@ -75,6 +75,7 @@ async fn a_client_that_was_switched_off_is_nobody_at_every_door() {
 
 /// RPCs that answer with no more than the grant is of: what they tell must not name the other school.
 const NARROWED: &[&str] = &[
+    "ListFeeds",
     "ListChanges",
     "ListJourneys",
     "ListObservations",
@@ -85,11 +86,14 @@ const NARROWED: &[&str] = &[
     "ListStandings",
 ];
 
-/// RPCs that name a school, or something of one: whoever adds one says where it belongs.
+/// A push says of each record whether a grant covers it, and that is tested with the grants.
+const BY_RECORD: &[&str] = &["PushRecords"];
+
+/// RPCs that name a school, or something of one.
 const OF_A_SCHOOL: &[&str] = &[
-    "AddSchool",
     "CreateFeed",
     "CreateGoal",
+    "CreateGrant",
     "CreateMilestone",
     "CreateProject",
     "CreateProjectTransition",
@@ -98,44 +102,68 @@ const OF_A_SCHOOL: &[&str] = &[
     "CreateStocktake",
     "CreateTransition",
     "CreateUnit",
+    "GetBatch",
+    "GetFeed",
     "GetJourney",
+    "GetMapping",
     "GetProject",
     "GetSchool",
     "GetSignal",
     "GetSpread",
     "GetUnit",
     "HoldStocktake",
+    "ListBatchResults",
+    "ListMappings",
     "ListProjectTransitions",
     "ListTransitions",
     "ListUnits",
     "OpenJourney",
     "ReachMilestone",
+    "SaveMapping",
     "SetDiagnosis",
     "SetImpact",
     "SetPlan",
+    "WithdrawGrant",
 ];
 
-/// Every request is one that would be answered if the grant were of that school: nothing else is wrong with it.
+/// A grant of a school to another client.
+async fn second(deployed: &Deployed, trust: &Trust, urn: &str) {
+    let operator = token(deployed.data(), "operator", None, &["access:write"]);
+    let own = json!({"name": "Second", "clientId": "second"});
+    deployed.client(0, &operator).post("/v1/clients", &own).await.done();
+    let admin = deployed.client(0, &trust.admin);
+    let grant = json!({"clientId": "second", "scopes": given(), "urns": [urn], "purpose": "trial"});
+    admin.post(&format!("/v1/trusts/{}/grants", trust.trust_id), &grant).await.done();
+}
+
+/// Every request is one that would be answered if the grant were of that school: nothing else is wrong with it. What
+/// cannot be divided by schools is refused whatever is asked.
 /// threat: T-OTHER-SCHOOL
 #[tokio::test]
 async fn a_school_that_was_not_granted_is_refused_wherever_it_is_named() {
     let deployed = Deployed::together(vec![]).await;
     import(&deployed).await;
     let trust = Trust::settle(&deployed, "5453", "own").await;
-    let of_trust = harvest(&deployed, None, &trust.trust_id).await;
     let schools = format!("/v1/trusts/{}/schools", trust.trust_id);
     let listed = deployed.client(0, &trust.admin).get(&schools).await.done();
     // All that the trust has is of its first school; the grant is of another.
     let urn = |at: usize| listed["schools"][at]["urn"].as_str().unwrap().to_owned();
     let (other, granted) = (urn(0), urn(1));
+    second(&deployed, &trust, &other).await;
+    let of_trust = harvest(&deployed, None, &trust.trust_id).await;
     let secret = client(&deployed, &trust, &[&granted]).await;
     let held = sign_in(&deployed, &secret).await;
     let doors = Doors::at(&deployed.url(0)).await;
-    let mut asked: BTreeSet<&str> = OF_A_SCHOOL.iter().chain(NARROWED).copied().collect();
+    let divided = OF_A_SCHOOL.iter().chain(NARROWED).chain(BY_RECORD);
+    let mut asked: BTreeSet<&str> = divided.copied().collect();
     let mut wrong = Vec::new();
     for method in rpc::methods() {
         let name = method.descriptor.name();
-        if !asked.remove(name) {
+        let is_divided = method.division == rpc::Division::Schools;
+        assert_eq!(asked.remove(name), is_divided, "which list is {name} of?");
+        let is_answered = method.division == rpc::Division::None || BY_RECORD.contains(&name);
+        // What no trust can give is refused for its scope.
+        if is_answered || !given().contains(&method.scope.as_str_name()) {
             continue;
         }
         let value = |variable: &str| match variable {

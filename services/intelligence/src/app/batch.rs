@@ -82,6 +82,6 @@ async fn readable(tx: &mut Tx, ctx: &Ctx, batch_id: BatchId) -> Result<Batch> {
     let batch = store::batch::get(tx, batch_id).await?.ok_or_else(missing)?;
     ctx.within(batch.trust_id.0).map_err(|_| missing())?;
     let feed = store::feed::get(tx, batch.feed_id).await?.ok_or_else(missing)?;
-    feed.may_read(&ctx.caller)?;
+    feed.may_read(ctx)?;
     Ok(batch)
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use db::{Tenant, Tx};
 use identity::TrustId;
 use journal::{AsOf, Of};
-use rpc::{Ctx, Error, Fields, Page, Result};
+use rpc::{Ctx, Error, Fields, Gathered, Page, Result};
 
 use super::App;
 use crate::{
@@ -46,6 +46,7 @@ impl App {
         let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let mut feed = required(&mut tx, feed_id).await?;
         ctx.within(feed.trust_id.0).map_err(|_| missing(feed_id))?;
+        feed.may_see(ctx)?;
         drop(tx);
         if let Some(at) = as_of {
             let of = Of::Stream(format!("feed/{feed_id}"));
@@ -80,8 +81,13 @@ impl App {
         ctx.within(trust_id.0)?;
         let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let schools = store::school::of_trust(&mut tx, trust_id).await?;
-        let feeds = store::feed::of_trust(&mut tx, trust_id, page.after, page.limit()).await?;
-        Ok(feeds.into_iter().map(|it| named(it, &schools)).collect())
+        let limit = page.limit();
+        let mut feeds = Gathered::of(page);
+        while !feeds.is_done() {
+            let next = store::feed::of_trust(&mut tx, trust_id, feeds.after, limit).await?;
+            feeds.take(next, |it| it.feed_id, |it| it.may_see(ctx).is_ok());
+        }
+        Ok(feeds.items.into_iter().map(|it| named(it, &schools)).collect())
     }
 
     /// Every school of a trust by every number it has or had.

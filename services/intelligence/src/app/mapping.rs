@@ -22,7 +22,7 @@ impl App {
     /// Saves a mapping; one that is so already stays at its version.
     pub(crate) async fn keep_mapping(&self, ctx: &Ctx, command: SaveMapping) -> Result<Mapping> {
         let feed = self.feed(ctx, command.feed_id, None).await?.feed;
-        feed.may_read(&ctx.caller)?;
+        feed.may_read(ctx)?;
         let (journal, context) = (self.journal.clone(), ctx.clone());
         self.journal
             .write(ctx, move |tx| {
@@ -61,7 +61,7 @@ impl App {
         as_of: Option<AsOf>,
     ) -> Result<Mapping> {
         let feed = self.feed(ctx, feed_id, None).await?.feed;
-        feed.may_read(&ctx.caller)?;
+        feed.may_read(ctx)?;
         let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let found = store::mapping::get(&mut tx, feed_id, name).await?;
         let found = found.ok_or_else(|| missing(name))?;
@@ -87,7 +87,7 @@ impl App {
         page: &Page<String>,
     ) -> Result<Vec<Mapping>> {
         let feed = self.feed(ctx, feed_id, None).await?.feed;
-        feed.may_read(&ctx.caller)?;
+        feed.may_read(ctx)?;
         let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         store::mapping::of_feed(&mut tx, feed_id, page.after.as_deref(), page.limit()).await
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use identity::TrustId;
-use rpc::{Ctx, Error, Page, Result, Scope};
+use rpc::{Ctx, Error, Gathered, Page, Result, Scope};
 
 use uuid::Uuid;
 
@@ -42,24 +42,17 @@ impl App {
                 |granted: &BTreeSet<Uuid>| it.school_id.is_some_and(|it| granted.contains(&it.0));
             granted.as_ref().is_none_or(of)
         };
-        // Records of schools that are not granted are passed over, so that a page is as full as any other.
-        let (mut found, mut after) = (Vec::new(), page.after);
-        let wanted = usize::try_from(page.limit()).map_err(Error::internal)?;
-        loop {
-            let next =
-                store::parked::of_trust(&mut tx, trust_id, &filter, after, page.limit()).await?;
-            let is_last = next.len() < wanted;
-            after = next.last().map(|it| (it.batch_id, it.ordinal));
-            found.extend(next.into_iter().filter(is_granted));
-            if is_last || found.len() >= wanted {
-                found.truncate(wanted);
-                break;
-            }
+        let limit = page.limit();
+        let mut found = Gathered::of(page);
+        while !found.is_done() {
+            let after = found.after;
+            let next = store::parked::of_trust(&mut tx, trust_id, &filter, after, limit).await?;
+            found.take(next, |it| (it.batch_id, it.ordinal), is_granted);
         }
         let urn =
             |it: &Parked| it.school_id.and_then(|it| schools.get(it)).map(|it| it.urn.clone());
         let named = |parked: Parked| NamedParked { urn: urn(&parked).unwrap_or_default(), parked };
-        let found: Vec<NamedParked> = found.into_iter().map(named).collect();
+        let found: Vec<NamedParked> = found.items.into_iter().map(named).collect();
         tx.rollback().await?;
         let kinds: BTreeSet<_> = found.iter().map(|it| it.parked.kind).collect();
         let read = (trust_id, "headway.intelligence.v1.IntelligenceService.ListParkedRecords");

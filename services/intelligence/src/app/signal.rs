@@ -2,7 +2,7 @@ use calendar::Week;
 use db::Tx;
 use identity::TrustId;
 use journal::{AsOf, Draft, Of};
-use rpc::{Ctx, Error, Page, Result, unchanged};
+use rpc::{Ctx, Error, Gathered, Page, Result, unchanged};
 
 use super::App;
 use crate::{
@@ -50,24 +50,17 @@ impl App {
             None => None,
         };
         let filter = store::signal::Filter { school_id, state };
-        let Some(granted) = ctx.schools() else {
-            return store::signal::of_trust(&mut tx, trust_id, filter, page.after, page.limit())
-                .await;
-        };
-        // Schools that are not granted are passed over, so that a page is as full as any other.
-        let (mut signals, mut after) = (Vec::new(), page.after);
-        let wanted = usize::try_from(page.limit()).map_err(Error::internal)?;
-        loop {
-            let found =
-                store::signal::of_trust(&mut tx, trust_id, filter, after, page.limit()).await?;
-            let is_last = found.len() < wanted;
-            after = found.last().map(|it| it.signal_id);
-            signals.extend(found.into_iter().filter(|it| granted.contains(&it.school_id.0)));
-            if is_last || signals.len() >= wanted {
-                signals.truncate(wanted);
-                return Ok(signals);
-            }
+        let granted = ctx.schools();
+        let is_granted =
+            |it: &Signal| granted.as_ref().is_none_or(|all| all.contains(&it.school_id.0));
+        let limit = page.limit();
+        let mut signals = Gathered::of(page);
+        while !signals.is_done() {
+            let after = signals.after;
+            let next = store::signal::of_trust(&mut tx, trust_id, filter, after, limit).await?;
+            signals.take(next, |it| it.signal_id, is_granted);
         }
+        Ok(signals.items)
     }
 
     pub(crate) async fn move_signal(

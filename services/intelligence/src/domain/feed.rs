@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use identity::{SchoolId, TrustId};
-use rpc::{Caller, Error, Reach, Reason, Result, Scope};
+use rpc::{Caller, Ctx, Error, Reach, Reason, Result, Scope, scope_name};
 use serde::{Deserialize, Serialize};
 
 identity::id! {
@@ -115,15 +115,105 @@ impl Feed {
 
     /// Only the feed's own client, or those who run the platform, push into it.
     pub fn may_push(&self, caller: &Caller) -> Result<()> {
-        if caller.reach == Reach::Platform || caller.client_id == self.client_id {
+        if self.is_of(caller) {
             return Ok(());
         }
         let detail = format!("feed {} belongs to another client", self.feed_id);
         Err(Error::new(Reason::ScopeMissing, detail))
     }
 
-    /// Those who administer feeds may also read what became of its batches.
-    pub fn may_read(&self, caller: &Caller) -> Result<()> {
-        if caller.may(Scope::IntelligenceWrite) { Ok(()) } else { self.may_push(caller) }
+    /// Its own client may see it, and whoever may see all of its schools.
+    pub fn may_see(&self, ctx: &Ctx) -> Result<()> {
+        let is_seen = match ctx.schools() {
+            None => true,
+            Some(seen) => {
+                !self.school_ids.is_empty() && self.school_ids.iter().all(|it| seen.contains(&it.0))
+            }
+        };
+        if is_seen || self.is_of(&ctx.caller) {
+            return Ok(());
+        }
+        let (scope, feed) = (scope_name(ctx.scope), self.feed_id);
+        let detail = format!("no grant covers the scope {scope} for all schools of feed {feed}");
+        Err(Error::new(Reason::GrantMissing, detail))
+    }
+
+    /// Those who administer a feed they see may also read what became of its batches.
+    pub fn may_read(&self, ctx: &Ctx) -> Result<()> {
+        self.may_see(ctx)?;
+        let administers = ctx.caller.may(Scope::IntelligenceWrite);
+        if administers { Ok(()) } else { self.may_push(&ctx.caller) }
+    }
+
+    fn is_of(&self, caller: &Caller) -> bool {
+        caller.reach == Reach::Platform || caller.client_id == self.client_id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rpc::{Allowance, Permit};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NORTH: Uuid = Uuid::from_u128(1);
+    const SOUTH: Uuid = Uuid::from_u128(2);
+
+    fn caller(client_id: &str, schools: Option<&[Uuid]>) -> Ctx {
+        let allowance = Allowance {
+            scopes: rpc::all_scopes().map(i32::from).collect(),
+            schools: schools.map(|it| it.iter().copied().collect()),
+            kinds: None,
+            named: false,
+            purpose: "attendance".to_owned(),
+        };
+        let mut ctx = Ctx::system("test");
+        ctx.scope = Scope::RecordsWrite;
+        ctx.caller.client_id = client_id.to_owned();
+        ctx.caller.reach = Reach::Trust(Uuid::nil());
+        ctx.caller.permit = Arc::new(Permit::Granted(vec![allowance]));
+        ctx
+    }
+
+    fn feed(schools: &[Uuid]) -> Feed {
+        Feed {
+            feed_id: FeedId(Uuid::nil()),
+            trust_id: TrustId(Uuid::nil()),
+            name: "Registers".to_owned(),
+            client_id: "vendor".to_owned(),
+            kinds: [Kind::AttendanceRegister].into(),
+            school_ids: schools.iter().map(|it| SchoolId(*it)).collect(),
+            version: 1,
+            created_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    /// threat: T-OTHER-SCHOOL
+    #[test]
+    fn what_a_feed_brought_is_read_by_its_client_and_by_who_sees_all_its_schools() {
+        let every: &[Uuid] = &[];
+        for (schools, client, seen, expected) in [
+            (every, "vendor", Some(&[NORTH][..]), true),
+            (every, "other", Some(&[NORTH, SOUTH][..]), false),
+            (every, "other", None, true),
+            (&[NORTH][..], "other", Some(&[NORTH][..]), true),
+            (&[NORTH, SOUTH][..], "other", Some(&[NORTH][..]), false),
+            (&[NORTH][..], "other", Some(&[][..]), false),
+        ] {
+            let (feed, caller) = (feed(schools), caller(client, seen));
+            let found = feed.may_read(&caller);
+            assert_eq!(found.is_ok(), expected, "{schools:?} {client} {seen:?}");
+            assert_eq!(feed.may_see(&caller).is_ok(), expected);
+            if let Err(error) = found {
+                assert_eq!(error.reason, Reason::GrantMissing);
+                assert!(error.detail.contains("records:write"), "{}", error.detail);
+            }
+        }
+        let mut reader = caller("other", None);
+        reader.caller.scopes = [Scope::RecordsWrite.into()].into();
+        assert_eq!(feed(every).may_read(&reader).unwrap_err().reason, Reason::ScopeMissing);
     }
 }

@@ -50,7 +50,7 @@ impl App {
     /// Erases somebody. Erased once more, they are answered with the erasure there is.
     pub(crate) async fn erase(&self, ctx: &Ctx, it: CreateErasure) -> Result<NamedErasure> {
         ctx.within(it.person.trust_id.0)?;
-        ctx.named()?;
+        ctx.everything_of_people()?;
         let authority = Text::new(it.authority)?;
         // An answer is kept beside a digest of its request, and an id is easily guessed from one.
         let ctx = Ctx { idempotency: None, ..ctx.clone() };
@@ -203,6 +203,7 @@ impl App {
             .write(ctx, move |tx| {
                 Box::pin(async move {
                     let it = readable(tx, &context, erasure_id).await?;
+                    context.everything_of_people()?;
                     if it.lifted_at.is_some() {
                         let detail = "it was lifted before";
                         return Err(Error::new(Reason::TransitionNotAllowed, detail));

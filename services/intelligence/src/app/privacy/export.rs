@@ -44,7 +44,7 @@ impl App {
         rpc: &'static str,
     ) -> Result<Export> {
         ctx.within(person.trust_id.0)?;
-        ctx.named()?;
+        ctx.everything_of_people()?;
         let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let known = self.known(&mut tx, person).await?;
         let trust_id = person.trust_id;

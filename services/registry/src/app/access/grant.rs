@@ -75,6 +75,9 @@ impl App {
                     journal::lock(tx).await?;
                     let found = required(tx, grant_id).await?;
                     within(&context, found.trust_id, || missing(grant_id))?;
+                    if found.school_ids.is_empty() {
+                        context.every_school()?;
+                    }
                     for id in &found.school_ids {
                         let urn = school::get(tx, *id).await?.details.urn;
                         context.school(id.0, urn.as_str())?;

@@ -48,7 +48,6 @@ impl App {
         new: NewProvider,
     ) -> Result<ProviderView> {
         ctx.within(new.trust_id.0)?;
-        ctx.every_school()?;
         let (app, context) = (self.clone(), ctx.clone());
         let set = self
             .journal
@@ -72,7 +71,6 @@ impl App {
         trust_id: TrustId,
     ) -> Result<ProviderView> {
         ctx.within(trust_id.0)?;
-        ctx.every_school()?;
         let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         trust::get(&mut tx, trust_id).await?;
         let found = required(&mut tx, trust_id).await?;
