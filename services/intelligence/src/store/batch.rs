@@ -3,8 +3,10 @@ use std::collections::BTreeMap;
 use db::{Tx, on};
 use identity::TrustId;
 use rpc::{Error, Result};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use super::ROWS;
 use crate::domain::{Batch, BatchId, RecordResult};
 
 /// Results kept in one row.
@@ -24,16 +26,6 @@ pub(crate) async fn any(tx: &mut Tx, ids: &[BatchId]) -> Result<BTreeMap<BatchId
     rows.into_iter().map(|(batch_id, it)| Ok((batch_id, read(it)?))).collect()
 }
 
-macro_rules! upsert {
-    ($source:literal) => {
-        concat!(
-            "INSERT INTO batch (batch_id, trust_id, feed_id, state, received_at, document) ",
-            $source,
-            " ON CONFLICT (batch_id) DO UPDATE SET state = excluded.state, document = excluded.document"
-        )
-    };
-}
-
 /// Stores batches as they are now, whatever was stored of them before.
 pub(crate) async fn put(tx: &mut Tx, batches: &[Batch]) -> Result<()> {
     let write = |it: &Batch| serde_json::to_string(it).map_err(Error::internal);
@@ -41,9 +33,11 @@ pub(crate) async fn put(tx: &mut Tx, batches: &[Batch]) -> Result<()> {
     match tx {
         // One statement however many: a group of pushes has a batch for each.
         Tx::Postgres(tx) => {
-            sqlx::query(upsert!(
-                "SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[])"
-            ))
+            sqlx::query(
+                "INSERT INTO batch (batch_id, trust_id, feed_id, state, received_at, document)
+                 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[])
+                 ON CONFLICT (batch_id) DO UPDATE SET state = excluded.state, document = excluded.document",
+            )
             .bind(batches.iter().map(|it| it.batch_id.0).collect::<Vec<_>>())
             .bind(batches.iter().map(|it| it.trust_id.0).collect::<Vec<_>>())
             .bind(batches.iter().map(|it| it.feed_id.0).collect::<Vec<_>>())
@@ -54,14 +48,20 @@ pub(crate) async fn put(tx: &mut Tx, batches: &[Batch]) -> Result<()> {
             .await?;
         }
         Tx::Sqlite(tx) => {
-            for (batch, document) in batches.iter().zip(documents) {
-                sqlx::query(upsert!("VALUES ($1, $2, $3, $4, $5, $6)"))
-                    .bind(batch.batch_id)
-                    .bind(batch.trust_id)
-                    .bind(batch.feed_id)
-                    .bind(batch.state.name())
-                    .bind(batch.received_at)
-                    .bind(document)
+            let rows: Vec<_> = batches.iter().zip(&documents).collect();
+            for rows in rows.chunks(ROWS) {
+                QueryBuilder::new("INSERT INTO batch (batch_id, trust_id, feed_id, state, received_at, document) ")
+                    .push_values(rows, |mut row, (batch, document)| {
+                        row.push_bind(batch.batch_id)
+                            .push_bind(batch.trust_id)
+                            .push_bind(batch.feed_id)
+                            .push_bind(batch.state.name())
+                            .push_bind(batch.received_at)
+                            .push_bind(document);
+                    })
+                    .push(" ON CONFLICT (batch_id) DO UPDATE SET state = excluded.state, document = excluded.document")
+                    .build()
+                    .persistent(false)
                     .execute(&mut **tx)
                     .await?;
             }
@@ -114,15 +114,21 @@ pub(crate) async fn keep_results(tx: &mut Tx, kept: &[(&Batch, &[RecordResult])]
             .await?;
         }
         Tx::Sqlite(tx) => {
-            for row in rows {
-                sqlx::query(
-                    "INSERT INTO batch_result (batch_id, trust_id, first_ordinal, results) VALUES ($1, $2, $3, $4)
-                     ON CONFLICT (batch_id, first_ordinal) DO UPDATE SET results = excluded.results",
+            for rows in rows.chunks(ROWS) {
+                QueryBuilder::new(
+                    "INSERT INTO batch_result (batch_id, trust_id, first_ordinal, results) ",
                 )
-                .bind(row.batch_id)
-                .bind(row.trust_id)
-                .bind(row.first_ordinal)
-                .bind(row.results)
+                .push_values(rows, |mut row, it| {
+                    row.push_bind(it.batch_id)
+                        .push_bind(it.trust_id)
+                        .push_bind(it.first_ordinal)
+                        .push_bind(&it.results);
+                })
+                .push(
+                    " ON CONFLICT (batch_id, first_ordinal) DO UPDATE SET results = excluded.results",
+                )
+                .build()
+                .persistent(false)
                 .execute(&mut **tx)
                 .await?;
             }

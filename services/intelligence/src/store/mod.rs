@@ -28,6 +28,9 @@ use rpc::{Error, Result};
 pub(crate) use self::range::Range;
 use crate::domain::Hash;
 
+/// Rows that one statement of SQLite stores: each statement wakes the thread that runs it, and has 32,766 parameters at most.
+const ROWS: usize = 1_000;
+
 /// A column that holds a hash.
 fn hash(column: Vec<u8>) -> Result<Hash> {
     Hash::try_from(column).map_err(|_| Error::internal("a hash has 16 bytes"))

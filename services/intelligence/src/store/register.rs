@@ -3,7 +3,12 @@ use db::Tx;
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
 
-use super::range::{self, Range};
+use sqlx::QueryBuilder;
+
+use super::{
+    ROWS,
+    range::{self, Range},
+};
 use crate::domain::{Register, Session, Slot};
 
 #[derive(sqlx::FromRow)]
@@ -68,21 +73,26 @@ pub(crate) async fn put_all(tx: &mut Tx, registers: &[Changed<'_>]) -> Result<()
     let (kept, gone): (Vec<_>, Vec<_>) = registers.iter().partition(|it| !it.2.is_empty());
     match tx {
         Tx::Sqlite(tx) => {
-            for (slot, trust_id, register, changed) in &kept {
-                let (first, marks) = register.encode();
-                sqlx::query(
-                    "INSERT INTO register (school_id, date, session, trust_id, first_index, marks, changed)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7)
-                     ON CONFLICT (school_id, date, session) DO UPDATE
+            for rows in kept.chunks(ROWS) {
+                QueryBuilder::new(
+                    "INSERT INTO register (school_id, date, session, trust_id, first_index, marks, changed) ",
+                )
+                .push_values(rows, |mut row, (slot, trust_id, register, changed)| {
+                    let (first, marks) = register.encode();
+                    row.push_bind(slot.school_id)
+                        .push_bind(slot.date)
+                        .push_bind(slot.session)
+                        .push_bind(trust_id)
+                        .push_bind(first)
+                        .push_bind(marks)
+                        .push_bind(changed);
+                })
+                .push(
+                    " ON CONFLICT (school_id, date, session) DO UPDATE
                      SET first_index = excluded.first_index, marks = excluded.marks, changed = excluded.changed",
                 )
-                .bind(slot.school_id)
-                .bind(slot.date)
-                .bind(slot.session)
-                .bind(trust_id)
-                .bind(first)
-                .bind(marks)
-                .bind(changed)
+                .build()
+                .persistent(false)
                 .execute(&mut **tx)
                 .await?;
             }

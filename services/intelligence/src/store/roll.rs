@@ -1,8 +1,10 @@
 use db::Tx;
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use super::ROWS;
 use crate::domain::{Hash, Roll};
 
 #[derive(sqlx::FromRow)]
@@ -63,18 +65,22 @@ pub(crate) async fn put_all(
 ) -> Result<()> {
     match tx {
         Tx::Sqlite(tx) => {
-            for (school_id, trust_id, roll) in rolls {
-                sqlx::query(
-                    "INSERT INTO roll (school_id, trust_id, pupils, enrolments) VALUES ($1, $2, $3, $4)
-                     ON CONFLICT (school_id)
-                     DO UPDATE SET pupils = excluded.pupils, enrolments = excluded.enrolments",
-                )
-                .bind(school_id)
-                .bind(trust_id)
-                .bind(roll.encode_pupils())
-                .bind(roll.encode_enrolments(position_of))
-                .execute(&mut **tx)
-                .await?;
+            for rows in rolls.chunks(ROWS) {
+                QueryBuilder::new("INSERT INTO roll (school_id, trust_id, pupils, enrolments) ")
+                    .push_values(rows, |mut row, (school_id, trust_id, roll)| {
+                        row.push_bind(school_id)
+                            .push_bind(trust_id)
+                            .push_bind(roll.encode_pupils())
+                            .push_bind(roll.encode_enrolments(position_of));
+                    })
+                    .push(
+                        " ON CONFLICT (school_id)
+                         DO UPDATE SET pupils = excluded.pupils, enrolments = excluded.enrolments",
+                    )
+                    .build()
+                    .persistent(false)
+                    .execute(&mut **tx)
+                    .await?;
             }
         }
         Tx::Postgres(tx) if !rolls.is_empty() => {

@@ -2,8 +2,12 @@ use chrono::NaiveDate;
 use db::Tx;
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
+use sqlx::QueryBuilder;
 
-use super::range::{self, Range};
+use super::{
+    ROWS,
+    range::{self, Range},
+};
 use crate::domain::{Folded, Tally};
 
 #[derive(sqlx::FromRow)]
@@ -65,18 +69,23 @@ pub(crate) async fn put_all(
 ) -> Result<()> {
     match tx {
         Tx::Sqlite(tx) => {
-            for (school_id, trust_id, term, folded) in tallies {
-                sqlx::query(
-                    "INSERT INTO tally (school_id, term, trust_id, folded_to, cells)
-                     VALUES ($1, $2, $3, $4, $5)
-                     ON CONFLICT (school_id, term)
+            for rows in tallies.chunks(ROWS) {
+                QueryBuilder::new(
+                    "INSERT INTO tally (school_id, term, trust_id, folded_to, cells) ",
+                )
+                .push_values(rows, |mut row, (school_id, trust_id, term, folded)| {
+                    row.push_bind(school_id)
+                        .push_bind(term)
+                        .push_bind(trust_id)
+                        .push_bind(folded.to)
+                        .push_bind(folded.tally.encode());
+                })
+                .push(
+                    " ON CONFLICT (school_id, term)
                      DO UPDATE SET folded_to = excluded.folded_to, cells = excluded.cells",
                 )
-                .bind(school_id)
-                .bind(term)
-                .bind(trust_id)
-                .bind(folded.to)
-                .bind(folded.tally.encode())
+                .build()
+                .persistent(false)
                 .execute(&mut **tx)
                 .await?;
             }

@@ -2,7 +2,9 @@ use chrono::NaiveDate;
 use db::{Tx, on};
 use identity::{SchoolId, TrustId};
 use rpc::{Error, Result};
+use sqlx::QueryBuilder;
 
+use super::ROWS;
 use crate::domain::{Sessions, Summary};
 
 #[derive(sqlx::FromRow)]
@@ -80,26 +82,31 @@ pub(crate) async fn put_all(
     }
     match tx {
         Tx::Sqlite(tx) => {
-            for (trust_id, it) in &rows {
-                sqlx::query(
+            for rows in rows.chunks(ROWS) {
+                QueryBuilder::new(
                     "INSERT INTO week (school_id, starts_on, trust_id, possible, absent, unauthorised, late,
-                         pupils, persistent, severe)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                     ON CONFLICT (school_id, starts_on) DO UPDATE
+                         pupils, persistent, severe) ",
+                )
+                .push_values(rows, |mut row, (trust_id, it)| {
+                    row.push_bind(it.school_id)
+                        .push_bind(it.starts_on)
+                        .push_bind(trust_id)
+                        .push_bind(it.possible)
+                        .push_bind(it.absent)
+                        .push_bind(it.unauthorised)
+                        .push_bind(it.late)
+                        .push_bind(it.pupils)
+                        .push_bind(it.persistent)
+                        .push_bind(it.severe);
+                })
+                .push(
+                    " ON CONFLICT (school_id, starts_on) DO UPDATE
                      SET possible = excluded.possible, absent = excluded.absent,
                          unauthorised = excluded.unauthorised, late = excluded.late,
                          pupils = excluded.pupils, persistent = excluded.persistent, severe = excluded.severe",
                 )
-                .bind(it.school_id)
-                .bind(it.starts_on)
-                .bind(trust_id)
-                .bind(it.possible)
-                .bind(it.absent)
-                .bind(it.unauthorised)
-                .bind(it.late)
-                .bind(it.pupils)
-                .bind(it.persistent)
-                .bind(it.severe)
+                .build()
+                .persistent(false)
                 .execute(&mut **tx)
                 .await?;
             }

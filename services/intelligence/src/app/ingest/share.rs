@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use identity::TrustId;
 
 /// Records and marks that are worth a share of their own: below, its statements cost more than the waiting.
-const WORTH: usize = 3_000;
+const WORTH: usize = 6_000;
 
 /// Parts pushes, of which trust and weight are told in order, by their numbers. All of a trust are in one share, in
 /// their order.
@@ -59,10 +59,10 @@ mod tests {
         check(&[], &[]);
         check(&[(1, 1)], &[&[0]]);
         check(&[(1, 400), (2, 400), (1, 400)], &[&[0, 2, 1]]);
-        check(&[(1, 3000), (2, 3000)], &[&[0], &[1]]);
-        check(&[(1, 2000), (2, 3000), (1, 1000)], &[&[0, 2], &[1]]);
-        check(&[(1, 3000), (2, 1600)], &[&[0], &[1]]);
-        check(&[(1, 3000), (2, 1400)], &[&[0, 1]]);
+        check(&[(1, 6000), (2, 6000)], &[&[0], &[1]]);
+        check(&[(1, 4000), (2, 6000), (1, 2000)], &[&[0, 2], &[1]]);
+        check(&[(1, 6000), (2, 3200)], &[&[0], &[1]]);
+        check(&[(1, 6000), (2, 2800)], &[&[0, 1]]);
     }
 
     proptest! {
