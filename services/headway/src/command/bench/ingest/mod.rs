@@ -97,7 +97,8 @@ async fn measure(
     let mut operator = server.caller(None, &[Scope::MetricsRead]).await?;
     let groups = Groups::read(&mut operator).await?;
     let before = Used::now(&server, postgres.as_ref());
-    let times = morning::push(&server, england, &doors, Arc::clone(&post), plan.callers).await?;
+    let pushing = (plan.callers, plan.nats_url.is_some());
+    let times = morning::push(&server, england, &doors, Arc::clone(&post), pushing).await?;
     let used = Used::now(&server, postgres.as_ref()).since(&before);
     let groups = Groups::read(&mut operator).await?.since(&groups);
     let peak_kib = status_kib(&server.process, "VmHWM:");
