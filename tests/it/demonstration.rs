@@ -106,11 +106,11 @@ async fn it_is_all_still_there_after_a_power_cut() {
     assert!(!said.contains("DIFFERS"), "{said}");
 }
 
-#[tokio::test]
-async fn a_python_client_finishes_the_flow() {
+/// Runs a caller that is not ours over a demonstration.
+async fn goes_through(caller: &str) {
     let demo = Demo::start().await;
     let mut child = Command::new(python())
-        .arg(root().join("tests/outside/grpc_client.py"))
+        .arg(root().join("tests/outside").join(caller))
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -120,19 +120,15 @@ async fn a_python_client_finishes_the_flow() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+#[tokio::test]
+async fn a_python_client_finishes_the_flow() {
+    goes_through("grpc_client.py").await;
+}
+
 /// threat: T-STOLEN-TOKEN, T-ASSERTION
 #[tokio::test]
 async fn an_oauth_client_that_is_not_ours_finishes_the_flow() {
-    let demo = Demo::start().await;
-    let mut child = Command::new(python())
-        .arg(root().join("tests/outside/oauth_client.py"))
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(demo.line.as_bytes()).unwrap();
-    let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    goes_through("oauth_client.py").await;
 }
 
 /// Signs somebody in at the demonstration's issuer as a browser would; gives the token.

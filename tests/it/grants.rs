@@ -20,21 +20,24 @@ struct Vendor {
     grant: String,
 }
 
-async fn let_in(deployed: &Deployed, cast: &Cast, scopes: &[&str], urns: &[&str]) -> Vendor {
-    let everything: Vec<String> = rpc::all_scopes().map(rpc::scope_name).collect();
-    let everything: Vec<&str> = everything.iter().map(String::as_str).collect();
-    let operator = token(deployed.data(), "operator", None, &everything);
+/// Makes a vendor's client; gives its secret.
+pub(crate) async fn vendor(deployed: &Deployed) -> String {
+    let operator = token(deployed.data(), "operator", None, &["access:write"]);
     let registry = deployed.client(0, &operator);
     registry.post("/v1/clients", &json!({"name": "Vendor", "clientId": "vendor"})).await.done();
     let secret = registry.post("/v1/clients/vendor/secrets", &json!({})).await.done();
+    secret["secret"].as_str().unwrap().to_owned()
+}
+
+async fn let_in(deployed: &Deployed, cast: &Cast, scopes: &[&str], urns: &[&str]) -> Vendor {
+    let secret = vendor(deployed).await;
     let grant = json!({
         "clientId": "vendor", "scopes": scopes, "urns": urns, "purpose": "registers",
         "kinds": ["RECORD_KIND_ENROLMENT"],
     });
     let path = format!("/v1/trusts/{}/grants", cast.trust);
     let grant = deployed.client(0, &cast.admin).post(&path, &grant).await.done();
-    let text = |it: &Value| it.as_str().unwrap().to_owned();
-    Vendor { secret: text(&secret["secret"]), grant: text(&grant["grantId"]) }
+    Vendor { secret, grant: grant["grantId"].as_str().unwrap().to_owned() }
 }
 
 /// A token got as any client gets one.

@@ -10,7 +10,7 @@ use crate::{
         body::{body, fill, query},
         door::{Doors, Refused},
     },
-    grants::sign_in,
+    grants::{sign_in, vendor},
     isolation::{Trust, harvest, import},
     running::{eventually, token},
     story::Deployed,
@@ -29,16 +29,11 @@ fn given() -> Vec<&'static str> {
 
 /// A client of a trust with every scope that can be given, for some schools or all; its secret.
 async fn client(deployed: &Deployed, trust: &Trust, urns: &[&str]) -> String {
-    let everything: Vec<String> = rpc::all_scopes().map(rpc::scope_name).collect();
-    let everything: Vec<&str> = everything.iter().map(String::as_str).collect();
-    let operator = token(deployed.data(), "operator", None, &everything);
-    let registry = deployed.client(0, &operator);
-    registry.post("/v1/clients", &json!({"name": "Vendor", "clientId": "vendor"})).await.done();
-    let secret = registry.post("/v1/clients/vendor/secrets", &json!({})).await.done();
+    let secret = vendor(deployed).await;
     let grant = json!({"clientId": "vendor", "scopes": given(), "urns": urns, "named": true, "purpose": "trial"});
     let path = format!("/v1/trusts/{}/grants", trust.trust_id);
     deployed.client(0, &trust.admin).post(&path, &grant).await.done();
-    secret["secret"].as_str().unwrap().to_owned()
+    secret
 }
 
 /// A genuine token, not yet expired, whose client is nobody any more.
