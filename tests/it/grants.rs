@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::{
-    running::{Client, command, eventually, token},
+    running::{Answer, Client, command, eventually, token},
     story::{Cast, Deployed, URN, feed, found, postgres},
 };
 
@@ -40,15 +40,27 @@ async fn let_in(deployed: &Deployed, cast: &Cast, scopes: &[&str], urns: &[&str]
     Vendor { secret, grant: grant["grantId"].as_str().unwrap().to_owned() }
 }
 
-/// A token got as any client gets one.
-pub(crate) async fn sign_in(deployed: &Deployed, secret: &str) -> String {
+/// Asks something of the authorization server as the vendor.
+async fn ask(deployed: &Deployed, secret: &str, path: &str, form: String) -> Answer {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("vendor:{secret}")));
     let headers =
         [("authorization", &*basic), ("content-type", "application/x-www-form-urlencoded")];
     let nobody = Client { token: None, ..deployed.client(0, "") };
-    let answer = nobody.send("POST", "/oauth2/token", &headers, "grant_type=client_credentials");
-    answer.await.done()["access_token"].as_str().unwrap().to_owned()
+    nobody.send("POST", path, &headers, form).await
+}
+
+/// A token got as any client gets one.
+pub(crate) async fn sign_in(deployed: &Deployed, secret: &str) -> String {
+    let form = "grant_type=client_credentials".to_owned();
+    let answer = ask(deployed, secret, "/oauth2/token", form).await;
+    answer.done()["access_token"].as_str().unwrap().to_owned()
+}
+
+/// Takes a token back as its client may.
+pub(crate) async fn revoke(deployed: &Deployed, secret: &str, token: &str) {
+    let answer = ask(deployed, secret, "/oauth2/revoke", format!("token={token}")).await;
+    assert!(answer.status.is_success(), "{answer:?}");
 }
 
 fn enrolment(urn: &str) -> Value {

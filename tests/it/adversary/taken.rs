@@ -10,7 +10,7 @@ use crate::{
         body::{body, fill, query},
         door::{Doors, Refused},
     },
-    grants::{sign_in, vendor},
+    grants::{revoke, sign_in, vendor},
     isolation::{Trust, harvest, import},
     running::{eventually, token},
     story::Deployed,
@@ -36,10 +36,10 @@ async fn client(deployed: &Deployed, trust: &Trust, urns: &[&str]) -> String {
     secret
 }
 
-/// A genuine token, not yet expired, whose client is nobody any more.
+/// Genuine tokens, not yet expired: one was taken back, and of the other the client is nobody any more.
 /// threat: T-STOLEN-TOKEN, T-STOLEN-SECRET
 #[tokio::test]
-async fn a_client_that_was_switched_off_is_nobody_at_every_door() {
+async fn a_token_that_was_taken_back_opens_no_door() {
     let deployed = Deployed::together(vec![]).await;
     import(&deployed).await;
     let trust = Trust::settle(&deployed, "5453", "own").await;
@@ -47,21 +47,30 @@ async fn a_client_that_was_switched_off_is_nobody_at_every_door() {
     let token_held = sign_in(&deployed, &secret).await;
     let doors = Doors::at(&deployed.url(0)).await;
     let schools = format!("/v1/trusts/{}/schools", trust.trust_id);
-    assert_eq!(doors.rest("GET", &schools, Some(&token_held), "").await.status, 200);
+    let is_taken = async |token: &str, status: u16| {
+        let answer = doors.rest("GET", &schools, Some(token), "").await;
+        (answer.status == status).then_some(())
+    };
+    let revoked = sign_in(&deployed, &secret).await;
+    for token in [&token_held, &revoked] {
+        assert!(is_taken(token, 200).await.is_some(), "it holds until it is taken back");
+    }
+    revoke(&deployed, &secret, &revoked).await;
+    eventually(async || is_taken(&revoked, 401).await).await;
+    assert!(is_taken(&token_held, 200).await.is_some(), "the client's other token holds");
     let operator = token(deployed.data(), "operator", None, &["access:write"]);
     let off = json!({"kind": "CLIENT_TRANSITION_KIND_DISABLED"});
     deployed.client(0, &operator).post("/v1/clients/vendor/transitions", &off).await.done();
-    eventually(async || {
-        (doors.rest("GET", &schools, Some(&token_held), "").await.status == 401).then_some(())
-    })
-    .await;
+    eventually(async || is_taken(&token_held, 401).await).await;
     for method in rpc::methods() {
         let name = method.descriptor.full_name();
         let path = fill(&method.path, |_| Uuid::nil().to_string());
-        let answer = doors.rest(method.verb.as_str(), &path, Some(&token_held), "{}").await;
-        assert_eq!(answer, Refused::new(401, "UNAUTHENTICATED"), "{name}");
-        let answer = doors.grpc(method, Some(&token_held), &json!({})).await;
-        assert_eq!(answer, Refused::new(401, "UNAUTHENTICATED"), "{name} over gRPC");
+        for token in [&token_held, &revoked] {
+            let answer = doors.rest(method.verb.as_str(), &path, Some(token), "{}").await;
+            assert_eq!(answer, Refused::new(401, "UNAUTHENTICATED"), "{name}");
+            let answer = doors.grpc(method, Some(token), &json!({})).await;
+            assert_eq!(answer, Refused::new(401, "UNAUTHENTICATED"), "{name} over gRPC");
+        }
     }
     let answer = doors.rest("GET", "/metrics", Some(&token_held), "").await;
     assert_eq!(answer, Refused::new(401, "UNAUTHENTICATED"));
