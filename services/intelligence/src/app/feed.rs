@@ -57,6 +57,15 @@ impl App {
         self.with_urns(feed).await
     }
 
+    /// The feed of which a caller is about to read, or change, more than what it is.
+    pub(super) async fn feed_to_read(&self, ctx: &Ctx, feed_id: FeedId) -> Result<Feed> {
+        let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
+        let feed = required(&mut tx, feed_id).await?;
+        ctx.within(feed.trust_id.0).map_err(|_| missing(feed_id))?;
+        feed.may_read(ctx)?;
+        Ok(feed)
+    }
+
     /// The feed a caller is about to push into.
     pub(crate) async fn feed_to_push(&self, ctx: &Ctx, feed_id: FeedId) -> Result<Feed> {
         let feed = if let Some(feed) = self.feeds.get(feed_id) {

@@ -21,8 +21,7 @@ pub(crate) struct SaveMapping {
 impl App {
     /// Saves a mapping; one that is so already stays at its version.
     pub(crate) async fn keep_mapping(&self, ctx: &Ctx, command: SaveMapping) -> Result<Mapping> {
-        let feed = self.feed(ctx, command.feed_id, None).await?.feed;
-        feed.may_read(ctx)?;
+        let feed = self.feed_to_read(ctx, command.feed_id).await?;
         let (journal, context) = (self.journal.clone(), ctx.clone());
         self.journal
             .write(ctx, move |tx| {
@@ -60,8 +59,7 @@ impl App {
         name: &str,
         as_of: Option<AsOf>,
     ) -> Result<Mapping> {
-        let feed = self.feed(ctx, feed_id, None).await?.feed;
-        feed.may_read(ctx)?;
+        let feed = self.feed_to_read(ctx, feed_id).await?;
         let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         let found = store::mapping::get(&mut tx, feed_id, name).await?;
         let found = found.ok_or_else(|| missing(name))?;
@@ -86,8 +84,7 @@ impl App {
         feed_id: FeedId,
         page: &Page<String>,
     ) -> Result<Vec<Mapping>> {
-        let feed = self.feed(ctx, feed_id, None).await?.feed;
-        feed.may_read(ctx)?;
+        self.feed_to_read(ctx, feed_id).await?;
         let mut tx = self.journal.db().read_as(ctx.tenant()).await?;
         store::mapping::of_feed(&mut tx, feed_id, page.after.as_deref(), page.limit()).await
     }
